@@ -1,0 +1,1 @@
+"""The nouns: frozen pydantic values. No I/O, no SQLAlchemy, no model."""

@@ -1,0 +1,139 @@
+"""Measurements: what a real server did, in numbers with their units."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .base import Value
+from .design import Index
+from .findings import Failure
+from .workload import Sla
+
+
+class LoadedRelation(Value):
+    """Rows that really were loaded, counted on the server."""
+
+    relation: str
+    rows: int
+    size_bytes: int
+    seconds: float
+
+
+class QueryMeasurement(Value):
+    """The times of one query on loaded data, in milliseconds.
+
+    `clients` is how many connections ran it at once. `plan` is a one-line summary of the node
+    types, `plan_json` the whole EXPLAIN (ANALYZE, BUFFERS) as text. `verdict` judges against the
+    SLA: "no_sla" where there is none; "not_proved" with the reason where it cannot be judged
+    (capped volume, stated concurrency not reached).
+    """
+
+    query: str
+    sql: str
+    samples: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+    clients: int = 1
+    transactions_per_second: float | None = None
+    rows: int = 0
+    shared_hit_blocks: int = 0
+    shared_read_blocks: int = 0
+    plan: str = ""
+    plan_json: str = ""
+    sla: Sla | None = None
+    verdict: Literal["met", "missed", "not_proved", "no_sla"] = "no_sla"
+    reason: str = ""
+    failure: Failure | None = None
+
+
+class IndexTrial(Value):
+    """One candidate index, really built, measured and kept or dropped."""
+
+    relation: str
+    index: Index
+    ddl: str
+    query: str
+    before_ms: float
+    after_ms: float
+    size_bytes: int
+    build_seconds: float
+    used: bool
+    kept: bool
+    reason: str
+
+
+class Probe(Value):
+    """One statement that must pass, or must be refused by a named constraint or policy."""
+
+    element: str
+    statement: str
+    expected: str
+    observed: str
+    passed: bool
+
+
+class RevisionProof(Value):
+    """The proof of the revisions up to `revision` on a throwaway database with rows in it."""
+
+    revision: str
+    steps: tuple[str, ...]
+    fingerprint_before: str
+    fingerprint_up: str
+    fingerprint_down: str
+    fingerprint_again: str
+    rows_before: tuple[tuple[str, int, str], ...] = ()
+    rows_after: tuple[tuple[str, int, str], ...] = ()
+    differences: tuple[str, ...] = ()
+    passed: bool
+    seconds: float = 0.0
+    failure: Failure | None = None
+
+
+class TableDigest(Value):
+    """What a table holds: row count and an order-free hash of the rows."""
+
+    table: str
+    rows: int
+    digest: str
+
+
+class IntegrityCheck(Value):
+    """One integrity check of a database: its name, what it looked at, what it found."""
+
+    check: str
+    target: str
+    passed: bool
+    detail: str = ""
+
+
+class DrillStep(Value):
+    """One step of a drill, with the command that ran (no secrets) and its time."""
+
+    name: str
+    passed: bool
+    seconds: float
+    command: tuple[str, ...] = ()
+    exit_code: int | None = None
+    detail: str = ""
+
+
+class DrillReport(Value):
+    """A backup and recovery drill: the steps, the digests and the objectives that were measured.
+
+    `rpo_seconds` is the age of the newest commit that the recovery lost (0 where none was lost);
+    `rto_seconds` the time from "the server is gone" to "the recovered server answers and equals".
+    """
+
+    steps: tuple[DrillStep, ...]
+    before: tuple[TableDigest, ...] = ()
+    after_pitr: tuple[TableDigest, ...] = ()
+    after_dump: tuple[TableDigest, ...] = ()
+    integrity: tuple[IntegrityCheck, ...] = ()
+    rpo_seconds: float | None = None
+    rto_seconds: float | None = None
+    backup_bytes: int = 0
+    corrupt: bool = False
+    passed: bool = False
+    failure: Failure | None = None
