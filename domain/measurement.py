@@ -65,13 +65,18 @@ class IndexTrial(Value):
 
 
 class Probe(Value):
-    """One statement that must pass, or must be refused by a named constraint or policy."""
+    """One statement that must pass, or must be refused by a named constraint or policy.
+
+    `conclusive` is false where no statement could be found that tests the element: then nothing
+    is proved, in neither direction (and `passed` is false).
+    """
 
     element: str
     statement: str
     expected: str
     observed: str
     passed: bool
+    conclusive: bool = True
 
 
 class RevisionProof(Value):

@@ -1,0 +1,1 @@
+"""One module a step. Nodes are idempotent: an interrupted node runs again from its top."""
