@@ -36,7 +36,7 @@ class State(TypedDict, total=False):
     usage: dict[str, int]
     """Model calls and tokens so far."""
     answers: dict[str, str]
-    """A person's answers by question id."""
+    """A person's answers by the question's text."""
     counters: dict[str, int]
     """Loop counters by budget name: design_repairs, migration_repairs, tuning_rounds, restores."""
     findings: list[dict[str, Any]]
@@ -47,12 +47,20 @@ class State(TypedDict, total=False):
     """Revision ids that passed the proof, oldest first."""
     reports: dict[str, Reference]
     """Reports by name: the newest of each."""
+    evidence: dict[str, str]
+    """Ledger ids by what they show: design, proof, probes, performance, …: the newest of each."""
+    documents: list[Reference]
+    """Documents that the run wrote."""
     advice: list[str]
     """What would help where index tuning did not."""
     drill_directory: str
     """Where the last drill left backup and archive, for `restore`."""
     target: Reference
     """Facts on the user's own database, where there is one."""
+    approval: dict[str, Any]
+    """A person's word on the plan for the user's own database, with the plan's hash."""
+    criteria: list[dict[str, Any]]
+    """The verdict on the four acceptance criteria."""
     status: Status
     """How the run stands."""
     reason: str

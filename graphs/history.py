@@ -1,0 +1,72 @@
+"""From the design to the revisions that are still missing.
+
+The first revision builds the schema. Indexes that the tuning found come later, each a revision
+of its own, because CREATE INDEX CONCURRENTLY cannot share a transaction.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..database import revisions
+from ..database.compile import Statement, compile_design, compile_index
+from ..database.revisions import Revision
+from ..domain.design import Design
+from ..domain.naming import index_name
+
+
+def without_tuning(design: Design) -> Design:
+    """The design without the indexes that the measured tuning added."""
+    relations = tuple(
+        relation.model_copy(
+            update={"indexes": tuple(i for i in relation.indexes if i.origin != "tuning")}
+        )
+        for relation in design.relations
+    )
+    return design.model_copy(update={"relations": relations})
+
+
+def tuning_statements(design: Design) -> tuple[tuple[str, Statement], ...]:
+    """Message and statement of each revision that the tuned indexes need, in design order."""
+    return tuple(
+        (
+            f"index {index_name(relation, index)}",
+            compile_index(relation, index, concurrently=True),
+        )
+        for relation in design.relations
+        for index in relation.indexes
+        if index.origin == "tuning"
+    )
+
+
+def plan_history(design: Design) -> tuple[tuple[str, tuple[Statement, ...]], ...]:
+    """The whole history that the design asks for: (message, statements) for each revision."""
+    schema = ("schema", compile_design(without_tuning(design)))
+    return (schema, *((message, (one,)) for message, one in tuning_statements(design)))
+
+
+def apply_history(
+    directory: Path, design: Design, proved: tuple[str, ...]
+) -> tuple[tuple[Revision, ...], tuple[str, ...]]:
+    """Write what is missing; drop what an interrupted or failed attempt left behind.
+
+    Returns all revisions and the ids that stay proved: a prefix of the history whose statements
+    the design still asks for. Idempotent.
+    """
+    revisions.initialise(directory)
+    wanted = plan_history(design)
+    present = revisions.read_history(directory)
+    kept = 0
+    for revision, (_, statements) in zip(present, wanted, strict=False):
+        if revision.upgrade != tuple(s.sql for s in statements) or revision.id not in proved:
+            break
+        kept += 1
+    for revision in reversed(present[kept:]):
+        revisions.remove_revision(directory, revision.id)
+    requirements = tuple(requirement.id for requirement in design.requirements)
+    for message, statements in wanted[kept:]:
+        revisions.write_revision(
+            directory, message=message, statements=statements, requirements=requirements
+        )
+    history = revisions.read_history(directory)
+    return history, tuple(revision.id for revision in history[:kept])

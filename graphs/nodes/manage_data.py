@@ -1,0 +1,121 @@
+"""manage_data and restore: backup, recovery, integrity and retention, drilled on a durable server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+
+from ...database.drill import drill
+from ...database.restore import restore as restore_from_backup
+from ...database.retention import drill_retention, plan_retention
+from ...domain.measurement import DrillReport
+from ..context import RunContext, subject_of
+from ..state import State
+from .spend import spend
+
+STEP = "manage_data"
+DRILL_ROWS = 2_000
+
+
+def manage_data(
+    state: State, runtime: Runtime[RunContext]
+) -> Command[Literal["restore", "approve", "document"]]:
+    """Back up, lose the server, recover to a point in time, compare; drill the retention plan."""
+    context = runtime.context
+    report = context.reporter(STEP)
+    report("step started")
+    design = context.design(state)
+    outcome = drill(
+        context.settings,
+        context.workspace.path("migrations"),
+        design,
+        rows=DRILL_ROWS,
+        seed=context.settings.seed,
+        report=report,
+    )
+    update: State = {"reports": context.save_report(state, "drill", outcome)}
+    record = context.record(
+        STEP,
+        _claim(outcome),
+        "passed" if outcome.passed else "failed",
+        subjects=[subject_of(update["reports"]["drill"])],
+        facts={
+            "rpo_seconds": outcome.rpo_seconds,
+            "rto_seconds": outcome.rto_seconds,
+            "backup_bytes": outcome.backup_bytes,
+            "steps": len(outcome.steps),
+            "integrity_checks": len(outcome.integrity),
+        },
+        seconds=sum(step.seconds for step in outcome.steps),
+    )
+    update["evidence"] = {**state.get("evidence", {}), "drill": record.id}
+    if outcome.corrupt:
+        counters = spend(state, context.budget, "restores")
+        if counters is not None:
+            update["counters"] = counters
+            update["drill_directory"] = outcome.directory
+            return Command(goto="restore", update=update)
+    update["reports"], update["evidence"]["retention"] = _retention(
+        {**state, **update}, context
+    )
+    return Command(goto="document" if context.database_url is None else "approve", update=update)
+
+
+def restore(
+    state: State, runtime: Runtime[RunContext]
+) -> Command[Literal["manage_data"]]:
+    """Restore from the backup and the archive, name the root cause, add a check, drill again."""
+    context = runtime.context
+    report = context.reporter("restore")
+    report("step started")
+    damaged = context.report(state, "drill", DrillReport)
+    assert damaged is not None, "restore is only entered from manage_data"
+    outcome = restore_from_backup(
+        context.settings, Path(state["drill_directory"]), damaged, report=report
+    )
+    update: State = {"reports": context.save_report(state, "restore", outcome)}
+    record = context.record(
+        "restore",
+        f"Restored from backup and archive: {outcome.root_cause}"
+        if outcome.passed
+        else f"The restore failed: {outcome.root_cause}",
+        "passed" if outcome.passed else "failed",
+        subjects=[subject_of(update["reports"]["restore"])],
+        facts={"new_checks": ", ".join(rule.name for rule in outcome.rules)},
+    )
+    update["evidence"] = {**state.get("evidence", {}), "restore": record.id}
+    return Command(goto="manage_data", update=update)
+
+
+def _retention(state: State, context: RunContext) -> tuple[dict[str, object], str]:
+    """Show on rows what each retention rule would touch, and what it leaves."""
+    design = context.design(state)
+    outcome = drill_retention(
+        context.server(),
+        context.workspace.path("migrations"),
+        design,
+        plan_retention(design),
+        seed=context.settings.seed,
+        report=context.reporter(STEP),
+    )
+    reports = context.save_report(state, "retention", outcome)
+    record = context.record(
+        STEP,
+        f"{len(outcome.steps)} retention rules drilled on rows of known age.",
+        "passed" if outcome.passed else "failed",
+        subjects=[subject_of(reports["retention"])],
+    )
+    return reports, record.id
+
+
+def _claim(outcome: DrillReport) -> str:
+    if outcome.corrupt:
+        bad = [check for check in outcome.integrity if not check.passed]
+        return f"Corruption was detected by {len(bad)} check(s): {bad[0].detail if bad else ''}"
+    if outcome.passed:
+        return "Backup, point-in-time recovery and dump were drilled: counts and hashes are equal."
+    failed = [step for step in outcome.steps if not step.passed]
+    return "The recovery drill failed" + (f" at {failed[0].name}: {failed[0].detail}" if failed else ".")
