@@ -1,0 +1,5 @@
+"""`python -m a13`."""
+
+from a13.apps.cli import main
+
+main()

@@ -1,0 +1,248 @@
+"""The command line: run, plan, resume, serve, verify, doctor.
+
+Exit codes: 0 all acceptance criteria met, 1 failed, 2 usage, 3 needs input, 4 needs approval,
+5 finished but a criterion is not met (or not proved). Heavy imports are inside the commands, so
+that `a13 --help` stays quick.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from ..errors import A13Error, ConfigError, InputError, WorkspaceError
+
+if TYPE_CHECKING:
+    from ..agent import A13Agent, A13Result
+
+EXIT_CODES = (
+    "Exit codes: 0 all acceptance criteria met · 1 failed · 2 usage · 3 needs input · "
+    "4 needs approval · 5 finished, but a criterion is not met or not proved"
+)
+USAGE = 2
+
+app = typer.Typer(
+    name="a13",
+    help="An LLM database engineer: from a PRD to a proved PostgreSQL database.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ModelOption = Annotated[
+    str | None, typer.Option("--model", help="The planner's model; unset: offline rules.")
+]
+UrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url",
+        help="Your own PostgreSQL; written to only after an approval. "
+        "A13_DATABASE_URL keeps it out of the process list.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+WorkspaceArgument = Annotated[Path, typer.Argument(help="The run's workspace.")]
+
+
+@app.command()
+def run(
+    prd: Annotated[str, typer.Argument(help="A PRD (Markdown), a design (JSON), or - for stdin.")],
+    workspace: Annotated[
+        Path | None, typer.Option("--workspace", help="Folder of the run (new or empty).")
+    ] = None,
+    database_url: UrlOption = None,
+    model: ModelOption = None,
+    as_json: JsonOption = False,
+    rows: Annotated[
+        int | None,
+        typer.Option("--max-rows", min=1, help="Cap on generated rows per relation."),
+    ] = None,
+) -> None:
+    """From a PRD to a proved PostgreSQL database."""
+    from ..domain.plan import Budget
+
+    budget = Budget() if rows is None else Budget(rows_per_relation=rows)
+    agent = _agent(model=model, database=database_url, budget=budget)
+    given = _given(prd)
+    _finish(_watch(as_json, lambda hear: agent.run(given, workspace=workspace, on_event=hear)), as_json)
+
+
+@app.command()
+def plan(
+    prd: Annotated[str, typer.Argument(help="A PRD (Markdown), or - for stdin.")],
+    model: ModelOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Only read the PRD and show the design: no server, no files."""
+    agent = _agent(model=model)
+    design = agent.plan(_given(prd))
+    if as_json:
+        typer.echo(design.model_dump_json(indent=2))
+    else:
+        from .view import show_design
+
+        show_design(design)
+    if not design.relations or any(question.blocking for question in design.questions):
+        raise typer.Exit(3)
+
+
+@app.command()
+def resume(
+    workspace: WorkspaceArgument,
+    answer: Annotated[
+        list[str] | None, typer.Option("--answer", help="ID=TEXT, once for each question.")
+    ] = None,
+    approve: Annotated[
+        bool | None,
+        typer.Option("--approve/--reject", help="Your word on the plan for your database."),
+    ] = None,
+    database_url: UrlOption = None,
+    model: ModelOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a run that was stopped, or that waits for answers or an approval."""
+    answers = _answers(answer or [])
+    agent = _agent(model=model, database=database_url)
+    _finish(
+        _watch(
+            as_json,
+            lambda hear: agent.resume(
+                workspace, answers=answers or None, approve=approve, on_event=hear
+            ),
+        ),
+        as_json,
+    )
+
+
+@app.command()
+def serve(workspace: WorkspaceArgument) -> None:
+    """Bring a finished database up again, with its seed data, until Ctrl-C."""
+    from ..config import Settings
+    from ..graphs.serve import Served
+    from .view import show_served, wait_for_interrupt
+
+    served = Served(workspace, Settings())
+    served.start()
+    try:
+        show_served(served)
+        wait_for_interrupt()
+    finally:
+        served.stop()
+
+
+@app.command()
+def verify(workspace: WorkspaceArgument, as_json: JsonOption = False) -> None:
+    """Recompute every hash of a run's evidence; name what was edited, cut, failed or stale."""
+    from ..evidence.verify import verify as check
+
+    verification = check(workspace)
+    if as_json:
+        typer.echo(verification.model_dump_json(indent=2))
+    else:
+        from .view import show_verification
+
+        show_verification(verification)
+    raise typer.Exit(0 if verification.ok else 1)
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Say what this machine gives A13: binaries, versions, and whether a server starts."""
+    from ..config import Settings
+    from ..database.doctor import examine
+
+    facts = examine(Settings())
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+    else:
+        from .view import show_facts
+
+        show_facts(facts)
+    raise typer.Exit(0 if facts.get("starts") else 1)
+
+
+def main() -> NoReturn:
+    """The entry point: A13's own errors become one message and an exit code."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        typer.echo("Stopped. `a13 resume WORKSPACE` goes on where the run stood.", err=True)
+        sys.exit(130)
+    except (InputError, ConfigError, WorkspaceError) as error:
+        _complain(error)
+        sys.exit(USAGE)
+    except A13Error as error:
+        _complain(error)
+        sys.exit(1)
+    except Exception as error:
+        # typer vendors or uses click; its usage errors carry their own exit code and message.
+        show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
+        if callable(show) and isinstance(code, int):
+            show()
+            sys.exit(code)
+        raise
+    sys.exit(0)
+
+
+def _agent(**arguments: Any) -> A13Agent:
+    from pydantic import ValidationError
+
+    from ..agent import A13Agent
+
+    try:
+        return A13Agent(**arguments)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"Setting {first['loc']}: {first['msg']}") from error
+
+
+def _given(prd: str) -> str | Path:
+    """A path, or the text of standard input."""
+    if prd == "-":
+        return sys.stdin.read()
+    return Path(prd)
+
+
+def _answers(pairs: list[str]) -> dict[str, str]:
+    answers = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.strip() or not text.strip():
+            raise ConfigError(f"{pair!r} is not ID=TEXT.", hint="Example: --answer Q-1='5 years'")
+        answers[key.strip()] = text.strip()
+    return answers
+
+
+def _watch(as_json: bool, work: Any) -> A13Result:
+    """Run with live progress on standard error (none with --json)."""
+    if as_json:
+        result: A13Result = work(None)
+        return result
+    from .view import Progress
+
+    with Progress() as progress:
+        done: A13Result = work(progress.hear)
+    return done
+
+
+def _finish(result: A13Result, as_json: bool) -> NoReturn:
+    if as_json:
+        typer.echo(result.model_dump_json(indent=2))
+    else:
+        from .view import show_result
+
+        show_result(result)
+    raise typer.Exit(result.exit_code)
+
+
+def _complain(error: A13Error) -> None:
+    typer.secho(f"error: {error.message}", fg=typer.colors.RED, err=True)
+    if error.hint:
+        typer.echo(f"  {error.hint}", err=True)
