@@ -33,7 +33,9 @@ class Record(Value):
     """One line of the ledger. `previous` is the hash of the line before ("" for the first).
 
     `id` is `E-0001`, `E-0002`, …; `step` the node that saw it; `claim` one sentence;
-    `facts` measured figures as pairs (name with its unit, value as text).
+    `facts` measured figures as pairs (name with its unit, value as text). `attempt` counts the
+    passes through the step: what an earlier pass saw stays in the ledger as history, and the
+    newest pass speaks for the step.
     """
 
     id: str
@@ -48,6 +50,7 @@ class Record(Value):
     seconds: float | None = None
     environment: Environment | None = None
     log: Subject | None = None
+    attempt: int = 1
     previous: str = ""
 
 
