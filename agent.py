@@ -75,9 +75,7 @@ class A13Result(RunResult):
     def __str__(self) -> str:
         return to_text(self)
 
-    def _repr_mimebundle_(
-        self, include: object = None, exclude: object = None
-    ) -> dict[str, str]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """Text, Markdown and self-contained HTML, for notebooks."""
         return {
             "text/plain": to_text(self),
@@ -119,9 +117,7 @@ class A13Agent:
         self.settings = settings or Settings()
         self.name = name
         self.workspace = None if workspace is None else Path(workspace)
-        self.planner: Planner = select_planner(
-            model if model is not None else self.settings.model
-        )
+        self.planner: Planner = select_planner(model if model is not None else self.settings.model)
         self._database = SecretStr(database) if database else self.settings.database_url
         self._checkpointer = checkpointer
         self._approval: Approval = approval
@@ -159,9 +155,7 @@ class A13Agent:
     ) -> A13Result:
         """Go on with a run: after a kill, a cancel, or with answers or an approval."""
         return self._result(
-            self._run().resume(
-                Path(workspace), answers=answers, approve=approve, on_event=on_event
-            )
+            self._run().resume(Path(workspace), answers=answers, approve=approve, on_event=on_event)
         )
 
     def stream(

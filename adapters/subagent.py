@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.message import add_messages
+from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict
 
 from ..domain.result import RunResult
 from ..errors import A13Error
 from .display import to_markdown
 
-if TYPE_CHECKING:
-    from langgraph.graph.state import CompiledStateGraph
+
+class SubagentState(TypedDict, total=False):
+    """What the sub-agent shares with its parent graph."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    structured_response: dict[str, Any]
 
 
 def make_subagent(
@@ -23,23 +31,10 @@ def make_subagent(
     `structured_response` holds the result as JSON-able data. At a hand-off the last message may
     be a tool's, so the PRD is looked for in the last human one.
     """
-    from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
-    from langgraph.graph import END, START, StateGraph
-    from langgraph.graph.message import add_messages
 
-    # Built by call: a class statement could not see these local names in its annotations.
-    state = TypedDict(  # type: ignore[operator]
-        "SubagentState",
-        {
-            "messages": Annotated[list[AnyMessage], add_messages],
-            "structured_response": dict[str, Any],
-        },
-        total=False,
-    )
-
-    def engineer(given: dict[str, Any]) -> dict[str, Any]:
+    def engineer(state: SubagentState) -> SubagentState:
         """Run A13 on the PRD of the conversation."""
-        humans = [m for m in given.get("messages", []) if isinstance(m, HumanMessage)]
+        humans = [m for m in state.get("messages", []) if isinstance(m, HumanMessage)]
         if not humans:
             return {"messages": [AIMessage("There is no PRD in the conversation.", name=name)]}
         try:
@@ -51,7 +46,7 @@ def make_subagent(
             "structured_response": result.model_dump(mode="json"),
         }
 
-    graph: StateGraph[Any, Any, Any, Any] = StateGraph(state)
+    graph = StateGraph(SubagentState)
     graph.add_node("engineer", engineer)
     graph.add_edge(START, "engineer")
     graph.add_edge("engineer", END)

@@ -69,7 +69,9 @@ def run(
     budget = Budget() if rows is None else Budget(rows_per_relation=rows)
     agent = _agent(model=model, database=database_url, budget=budget)
     given = _given(prd)
-    _finish(_watch(as_json, lambda hear: agent.run(given, workspace=workspace, on_event=hear)), as_json)
+    _finish(
+        _watch(as_json, lambda hear: agent.run(given, workspace=workspace, on_event=hear)), as_json
+    )
 
 
 @app.command()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from langgraph.config import get_stream_writer
 from pydantic import SecretStr
 
 from ..agents.planner import Planner
@@ -103,9 +104,20 @@ class RunContext:
             )
             if self.on_event is not None:
                 self.on_event(event)
+            _stream(event)
             if self.cancelled.is_set():
                 raise Cancelled(hint=f"Run `a13 resume {self.workspace.root}`.")
 
+        return report
+
+    def begin(self, step: str) -> Report:
+        """Begin a pass through a step: its records replace those of an earlier or interrupted one.
+
+        Returns the step's `Report`.
+        """
+        self.ledger.begin(step)
+        report = self.reporter(step)
+        report("step started")
         return report
 
     # -- evidence -------------------------------------------------------------------------
@@ -129,10 +141,10 @@ class RunContext:
             claim,
             outcome,
             subjects=tuple(subjects),
-            facts={key: str(value) for key, value in (facts or {}).items()},
+            facts=facts or {},
             command=tuple(command),
             exit_code=exit_code,
-            seconds=None if seconds is None else round(seconds, 3),
+            seconds=seconds,
             environment=self._environment(),
             log=log,
         )
@@ -178,6 +190,15 @@ class RunContext:
     def design(self, state: State) -> Design:
         """The current design."""
         return self.load(Design, state["design"])
+
+
+def _stream(event: Event) -> None:
+    """Hand the event to whoever streams the graph with `stream_mode="custom"`."""
+    try:
+        writer = get_stream_writer()
+    except RuntimeError:  # not inside a graph
+        return
+    writer(event.model_dump(mode="json"))
 
 
 def subject_of(reference: Reference) -> Subject:

@@ -40,9 +40,7 @@ class Served:
         self.server.start()
         try:
             self.server.create_database(DATABASE)
-            failure = revisions.upgrade(
-                self.server.url(DATABASE), self.place.path("migrations")
-            )
+            failure = revisions.upgrade(self.server.url(DATABASE), self.place.path("migrations"))
             if failure is not None:
                 raise ServerError(f"Revision {failure.revision} failed: {failure.message}")
             if self.place.exists("seed/seed.sql"):

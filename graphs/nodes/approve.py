@@ -17,9 +17,7 @@ from ..state import State
 STEP = "apply"
 
 
-def approve(
-    state: State, runtime: Runtime[RunContext]
-) -> Command[Literal["apply", "document"]]:
+def approve(state: State, runtime: Runtime[RunContext]) -> Command[Literal["apply", "document"]]:
     """Show target, statements, locks, duration and rollback; wait for a person's word.
 
     The approval carries the hash of the plan, which binds the target's fingerprint: when either
@@ -84,9 +82,7 @@ def apply(state: State, runtime: Runtime[RunContext]) -> Command[Literal["docume
     assert plan is not None, "apply is only entered from approve"
     update: State = {}
     if state["approval"].get("plan_sha256") != plan.plan_sha256:
-        record = context.record(
-            STEP, "Refused: the approval speaks of another plan.", "failed"
-        )
+        record = context.record(STEP, "Refused: the approval speaks of another plan.", "failed")
         update["reason"] = "The approval speaks of another plan; nothing was applied."
     else:
         try:

@@ -27,7 +27,7 @@ def design(
 ) -> Command[Literal["design", "clarify", "migrate", "acceptance"]]:
     """Propose a design, or repair the current one for its findings; go on when no error is left."""
     context = runtime.context
-    context.reporter(STEP)("step started")
+    context.begin(STEP)
     proposal = _propose(state, context)
     proposed = _with_workload(proposal.design.model_copy(update={"planner": context.planner.stamp}))
     update: State = {

@@ -27,8 +27,7 @@ DATABASE = "a13_document"
 def document(state: State, runtime: Runtime[RunContext]) -> Command[Literal["acceptance"]]:
     """Build the database once more, with its seed, and write the documents from its catalog."""
     context = runtime.context
-    report = context.reporter(STEP)
-    report("step started")
+    report = context.begin(STEP)
     design = context.design(state)
     directory = context.workspace.path("migrations")
     server = context.server()
@@ -67,7 +66,7 @@ def document(state: State, runtime: Runtime[RunContext]) -> Command[Literal["acc
 def acceptance(state: State, runtime: Runtime[RunContext]) -> State:
     """Judge the four criteria and close the ledger's page in task-progress.md."""
     context = runtime.context
-    context.reporter("acceptance")("step started")
+    context.begin("acceptance")
     criteria = verdicts(state, context)
     for criterion in criteria:
         context.record(

@@ -18,7 +18,7 @@ STEP = "intake"
 def intake(state: State, runtime: Runtime[RunContext]) -> Command[Literal["design"]]:
     """Check that the input is what the run began with; look (read-only) at the user's database."""
     context = runtime.context
-    context.reporter(STEP)("step started")
+    context.begin(STEP)
     given = state["prd"]
     if context.workspace.subject(given["path"]).sha256 != given["sha256"]:
         raise EvidenceError(

@@ -25,8 +25,7 @@ def manage_data(
 ) -> Command[Literal["restore", "approve", "document"]]:
     """Back up, lose the server, recover to a point in time, compare; drill the retention plan."""
     context = runtime.context
-    report = context.reporter(STEP)
-    report("step started")
+    report = context.begin(STEP)
     design = context.design(state)
     outcome = drill(
         context.settings,
@@ -58,19 +57,14 @@ def manage_data(
             update["counters"] = counters
             update["drill_directory"] = outcome.directory
             return Command(goto="restore", update=update)
-    update["reports"], update["evidence"]["retention"] = _retention(
-        {**state, **update}, context
-    )
+    update["reports"], update["evidence"]["retention"] = _retention({**state, **update}, context)
     return Command(goto="document" if context.database_url is None else "approve", update=update)
 
 
-def restore(
-    state: State, runtime: Runtime[RunContext]
-) -> Command[Literal["manage_data"]]:
+def restore(state: State, runtime: Runtime[RunContext]) -> Command[Literal["manage_data"]]:
     """Restore from the backup and the archive, name the root cause, add a check, drill again."""
     context = runtime.context
-    report = context.reporter("restore")
-    report("step started")
+    report = context.begin("restore")
     damaged = context.report(state, "drill", DrillReport)
     assert damaged is not None, "restore is only entered from manage_data"
     outcome = restore_from_backup(
@@ -118,4 +112,6 @@ def _claim(outcome: DrillReport) -> str:
     if outcome.passed:
         return "Backup, point-in-time recovery and dump were drilled: counts and hashes are equal."
     failed = [step for step in outcome.steps if not step.passed]
-    return "The recovery drill failed" + (f" at {failed[0].name}: {failed[0].detail}" if failed else ".")
+    return "The recovery drill failed" + (
+        f" at {failed[0].name}: {failed[0].detail}" if failed else "."
+    )

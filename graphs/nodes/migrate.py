@@ -34,15 +34,12 @@ def migrate(
 ) -> Command[Literal["rollback", "optimize", "acceptance"]]:
     """Write the missing revisions, run them up, down and up again on rows, probe the result."""
     context = runtime.context
-    report = context.reporter(STEP)
-    report("step started")
+    report = context.begin(STEP)
     design = context.design(state)
     directory = context.workspace.path("migrations")
     history, proved = apply_history(directory, design, tuple(state.get("proved", [])))
     rows = small_rows(design, seed=context.settings.seed)
-    proof = prove(
-        context.server(), directory, load_rows=rows, design=design, report=report
-    )
+    proof = prove(context.server(), directory, load_rows=rows, design=design, report=report)
     subjects = [context.workspace.subject(f"migrations/versions/{r.filename}") for r in history]
     update: State = {"reports": context.save_report(state, "proof", proof)}
     record = context.record(
@@ -114,8 +111,7 @@ def rollback(
 ) -> Command[Literal["design", "migrate", "acceptance"]]:
     """Show that the failing revision leaves nothing behind, set it aside, have it repaired."""
     context = runtime.context
-    report = context.reporter("rollback")
-    report("step started")
+    report = context.begin("rollback")
     failure = failure_of_state(state)
     assert failure is not None, "rollback is only entered with a failure"
     design = context.design(state)
@@ -138,7 +134,9 @@ def rollback(
         return _give_up(update, failure, "the budget for repairs is spent")
     update["counters"] = counters
     if failure.sqlstate[:2] in TRANSIENT and failure.sqlstate != "54000":
-        context.record("rollback", f"Transient ({failure.sqlstate}): the same is tried again.", "info")
+        context.record(
+            "rollback", f"Transient ({failure.sqlstate}): the same is tried again.", "info"
+        )
         return Command(goto="migrate", update=update)
     proposal = context.planner.repair(design, failure=failure)
     update["usage"] = add_usage(state, proposal.usage)

@@ -31,8 +31,7 @@ def optimize(
 ) -> Command[Literal["index_tuning", "manage_data"]]:
     """Measure the workload on rows at the PRD's volumes and compare with the SLAs."""
     context = runtime.context
-    report = context.reporter(STEP)
-    report("step started")
+    report = context.begin(STEP)
     design = context.design(state)
     loaded = loaded_database(state, context, design)
     volumes = plan_volumes(design, context.budget)
@@ -88,8 +87,7 @@ def index_tuning(
 ) -> Command[Literal["migrate", "manage_data"]]:
     """Build candidate indexes on the loaded rows, keep what helps; kept ones become revisions."""
     context = runtime.context
-    report = context.reporter("index_tuning")
-    report("step started")
+    report = context.begin("index_tuning")
     design = context.design(state)
     performance = context.report(state, "performance", PerformanceReport)
     assert performance is not None, "index_tuning is only entered from optimize"
@@ -174,9 +172,7 @@ def loaded_database(state: State, context: RunContext, design: Design) -> Loaded
 def _upgrade(context: RunContext, database: str, target: str = "head") -> None:
     """Run revisions that were proved before; a failure here means that the world is broken."""
     server = context.server()
-    failure = revisions.upgrade(
-        server.url(database), context.workspace.path("migrations"), target
-    )
+    failure = revisions.upgrade(server.url(database), context.workspace.path("migrations"), target)
     if failure is not None:
         raise ServerError(
             f"A proved revision failed on A13's own server: {failure.message}",
