@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .base import Value
+from .damage import Damage, RuleRun
 from .design import Index
 from .findings import Failure
 from .workload import Sla
@@ -127,8 +128,13 @@ class DrillStep(Value):
 class DrillReport(Value):
     """A backup and recovery drill: the steps, the digests and the objectives that were measured.
 
-    `rpo_seconds` is the age of the newest commit that the recovery lost (0 where none was lost);
-    `rto_seconds` the time from "the server is gone" to "the recovered server answers and equals".
+    `rpo_seconds` is the work that a loss of the server cost: the time from the oldest commit that
+    the recovery to the end of the archive had lost to the loss (0 where none was lost), measured
+    with WAL archived at least every `archive_timeout_seconds`. `rto_seconds` is the time from "the
+    server is gone" to "the recovered server answers and its rows are equal".
+
+    A `corrupt` drill ended at its integrity checks; `damage` says where, and `directory` holds
+    what a restore needs.
     """
 
     steps: tuple[DrillStep, ...]
@@ -136,9 +142,15 @@ class DrillReport(Value):
     after_pitr: tuple[TableDigest, ...] = ()
     after_dump: tuple[TableDigest, ...] = ()
     integrity: tuple[IntegrityCheck, ...] = ()
+    rule_runs: tuple[RuleRun, ...] = ()
     rpo_seconds: float | None = None
     rto_seconds: float | None = None
+    archive_timeout_seconds: int | None = None
     backup_bytes: int = 0
+    commits: int = 0
+    commits_lost: int = 0
     corrupt: bool = False
+    damage: tuple[Damage, ...] = ()
+    directory: str = ""
     passed: bool = False
     failure: Failure | None = None

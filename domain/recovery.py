@@ -1,52 +1,30 @@
-"""Recovery and retention as values: what was damaged, what is checked from now on, what is
-removed when."""
+"""Restore and retention as values: what was repaired and how, what is removed when."""
 
 from __future__ import annotations
 
-from typing import Literal
-
 from .base import Value
+from .damage import Damage, RuleRun, ValidationRule
 from .design import Classification, RetentionAction
-
-DamageKind = Literal[
-    "missing file", "truncated file", "zeroed page", "changed page", "unknown"
-]  # fmt: skip
+from .measurement import DrillStep, IntegrityCheck, TableDigest
 
 
-class Damage(Value):
-    """Where a cluster is damaged: a file below the data directory and, if one, a page of it.
+class RestoreReport(Value):
+    """A restore after corruption: the data from the backup and the archive, and what was learnt.
 
-    `relation` is the table or index that the file belongs to, `table` the table (itself, or the
-    index's). `block` is 0-based, in pages of 8192 bytes.
+    `root_cause` is one sentence: which file and page, what happened to it, what does such a
+    thing. `rules` are new checks, each of which ran once on the restored data (`rule_runs`).
     """
 
-    kind: DamageKind
-    file: str
-    relation: str = ""
-    table: str = ""
-    block: int | None = None
-    detail: str = ""
-
-
-class ValidationRule(Value):
-    """A check that is run from now on: one SQL statement that raises an error where it fails.
-
-    `element` is the element reference it watches, `reason` the event it comes from.
-    """
-
-    name: str
-    sql: str
-    reason: str
-    element: str = ""
-
-
-class RuleRun(Value):
-    """One run of a validation rule."""
-
-    rule: str
-    where: str
-    passed: bool
-    detail: str = ""
+    steps: tuple[DrillStep, ...]
+    before: tuple[TableDigest, ...] = ()
+    after: tuple[TableDigest, ...] = ()
+    integrity: tuple[IntegrityCheck, ...] = ()
+    damage: tuple[Damage, ...] = ()
+    root_cause: str = ""
+    rules: tuple[ValidationRule, ...] = ()
+    rule_runs: tuple[RuleRun, ...] = ()
+    seconds: float = 0.0
+    passed: bool = False
 
 
 class RetentionStep(Value):
@@ -78,3 +56,29 @@ class RetentionCount(Value):
     relation: str
     due: int
     rows: int
+
+
+class RetentionProof(Value):
+    """One retention step, run on rows of known age.
+
+    `now` is the moment the step was run for (chosen, not the clock's). `due` and `held` rows were
+    counted before; `affected` rows after. `untouched` says that every other row was the same.
+    """
+
+    relation: str
+    now: str = ""
+    rows: int = 0
+    due: int = 0
+    held: int = 0
+    affected: int = 0
+    untouched: bool = False
+    passed: bool = False
+    detail: str = ""
+
+
+class RetentionReport(Value):
+    """The retention plan, and what each of its steps did when it was drilled."""
+
+    steps: tuple[RetentionStep, ...] = ()
+    proofs: tuple[RetentionProof, ...] = ()
+    passed: bool = False
