@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -69,9 +71,8 @@ def run(
     budget = Budget() if rows is None else Budget(rows_per_relation=rows)
     agent = _agent(model=model, database=database_url, budget=budget)
     given = _given(prd)
-    _finish(
-        _watch(as_json, lambda hear: agent.run(given, workspace=workspace, on_event=hear)), as_json
-    )
+    work = partial(agent.run, given, workspace=workspace)
+    _finish(_watch(as_json, work), as_json)
 
 
 @app.command()
@@ -110,15 +111,8 @@ def resume(
     """Go on with a run that was stopped, or that waits for answers or an approval."""
     answers = _answers(answer or [])
     agent = _agent(model=model, database=database_url)
-    _finish(
-        _watch(
-            as_json,
-            lambda hear: agent.resume(
-                workspace, answers=answers or None, approve=approve, on_event=hear
-            ),
-        ),
-        as_json,
-    )
+    work = partial(agent.resume, workspace, answers=answers or None, approve=approve)
+    _finish(_watch(as_json, work), as_json)
 
 
 @app.command()
@@ -222,16 +216,14 @@ def _answers(pairs: list[str]) -> dict[str, str]:
     return answers
 
 
-def _watch(as_json: bool, work: Any) -> A13Result:
+def _watch(as_json: bool, work: Callable[..., A13Result]) -> A13Result:
     """Run with live progress on standard error (none with --json)."""
     if as_json:
-        result: A13Result = work(None)
-        return result
+        return work()
     from .view import Progress
 
     with Progress() as progress:
-        done: A13Result = work(progress.hear)
-    return done
+        return work(on_event=progress.hear)
 
 
 def _finish(result: A13Result, as_json: bool) -> NoReturn:

@@ -1,4 +1,4 @@
-"""manage_data and restore: backup, recovery, integrity and retention, drilled on a durable server."""
+"""manage_data and restore: backup, recovery, integrity, retention, drilled on a durable server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...database.restore import restore as restore_from_backup
 from ...database.retention import drill_retention, plan_retention
 from ...domain.measurement import DrillReport
 from ..context import RunContext, subject_of
-from ..state import State
+from ..state import Reference, State
 from .spend import spend
 
 STEP = "manage_data"
@@ -84,7 +84,7 @@ def restore(state: State, runtime: Runtime[RunContext]) -> Command[Literal["mana
     return Command(goto="manage_data", update=update)
 
 
-def _retention(state: State, context: RunContext) -> tuple[dict[str, object], str]:
+def _retention(state: State, context: RunContext) -> tuple[dict[str, Reference], str]:
     """Show on rows what each retention rule would touch, and what it leaves."""
     design = context.design(state)
     outcome = drill_retention(
@@ -112,6 +112,5 @@ def _claim(outcome: DrillReport) -> str:
     if outcome.passed:
         return "Backup, point-in-time recovery and dump were drilled: counts and hashes are equal."
     failed = [step for step in outcome.steps if not step.passed]
-    return "The recovery drill failed" + (
-        f" at {failed[0].name}: {failed[0].detail}" if failed else "."
-    )
+    where = f" at {failed[0].name}: {failed[0].detail}" if failed else "."
+    return f"The recovery drill failed{where}"

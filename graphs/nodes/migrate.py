@@ -18,7 +18,7 @@ from ...domain.findings import Failure
 from ...domain.reports import ProbeReport
 from ..context import RunContext, subject_of
 from ..history import apply_history
-from ..state import State
+from ..state import Reference, State
 from .design import failure_of_state
 from .spend import add_usage, spend
 
@@ -26,7 +26,7 @@ STEP = "migrate"
 PROBE_DATABASE = "a13_probe"
 ROLLBACK_DATABASE = "a13_rollback"
 # Failures that say nothing about the revision: trying the same again is the right repair.
-TRANSIENT = ("08", "40", "53", "55", "57")
+TRANSIENT = ("08", "40001", "40P01", "53", "55P03", "57")
 
 
 def migrate(
@@ -78,7 +78,7 @@ def migrate(
     return Command(goto="optimize", update=update)
 
 
-def _probe(state: State, context: RunContext, design: Design) -> tuple[dict[str, object], str]:
+def _probe(state: State, context: RunContext, design: Design) -> tuple[dict[str, Reference], str]:
     """Run one passing and one refused statement for each constraint and policy."""
     report = context.reporter(STEP)
     server = context.server()
@@ -111,11 +111,10 @@ def rollback(
 ) -> Command[Literal["design", "migrate", "acceptance"]]:
     """Show that the failing revision leaves nothing behind, set it aside, have it repaired."""
     context = runtime.context
-    report = context.begin("rollback")
+    context.begin("rollback")
     failure = failure_of_state(state)
     assert failure is not None, "rollback is only entered with a failure"
     design = context.design(state)
-    directory = context.workspace.path("migrations")
     restored, seconds, detail = _fail_and_roll_back(state, context, design)
     aside = _set_aside(context, state, failure)
     record = context.record(
@@ -133,10 +132,9 @@ def rollback(
     if counters is None:
         return _give_up(update, failure, "the budget for repairs is spent")
     update["counters"] = counters
-    if failure.sqlstate[:2] in TRANSIENT and failure.sqlstate != "54000":
-        context.record(
-            "rollback", f"Transient ({failure.sqlstate}): the same is tried again.", "info"
-        )
+    if failure.sqlstate.startswith(TRANSIENT):
+        claim = f"SQLSTATE {failure.sqlstate} is transient: the same revision is tried again."
+        context.record("rollback", claim, "info")
         return Command(goto="migrate", update=update)
     proposal = context.planner.repair(design, failure=failure)
     update["usage"] = add_usage(state, proposal.usage)
@@ -150,7 +148,6 @@ def rollback(
         subjects=[subject_of(update["design"])],
         facts={"sqlstate": failure.sqlstate, "element": failure.element},
     )
-    del directory
     return Command(goto="design", update=update)
 
 

@@ -61,7 +61,8 @@ def optimize(
     capped = [v.relation for v in volumes if v.capped]
     record = context.record(
         STEP,
-        f"{len(measurements)} queries measured on {rows:,} rows: {met} of {len(with_sla)} SLAs met.",
+        f"{len(measurements)} queries measured on {rows:,} rows: "
+        f"{met} of {len(with_sla)} SLAs met.",
         "failed" if missed else ("passed" if with_sla and met == len(with_sla) else "not_proved"),
         subjects=[subject_of(update["reports"]["performance"])],
         facts={
