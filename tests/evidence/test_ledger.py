@@ -159,7 +159,7 @@ def test_nothing_is_appended_to_a_broken_chain(workspace: Workspace, edit: str) 
     else:
         raw.insert(1, b"null")
     (workspace.root / LEDGER).write_bytes(b"\n".join(raw) + b"\n")
-    with pytest.raises(EvidenceError, match="line [123]"):
+    with pytest.raises(EvidenceError, match=r"line [123]"):
         Ledger(workspace)
 
 
