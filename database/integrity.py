@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -22,7 +23,8 @@ from psycopg.rows import tuple_row
 from ..domain.measurement import IntegrityCheck, TableDigest
 from . import digests as digest
 from .file_checks import check_files
-from .server import ProgramRun, Server
+from .processes import ProgramRun
+from .server import Server
 
 Connection = psycopg.Connection[Any]
 
@@ -104,7 +106,7 @@ def check_integrity(
 def _check_counts(connection: Connection) -> Iterator[IntegrityCheck]:
     """Rows by the primary key's index alone against rows by the table alone."""
     with connection.cursor(row_factory=tuple_row) as cursor:
-        keys = dict(cursor.execute(_PRIMARY_KEYS).fetchall())
+        keys: dict[int, list[str]] = dict(cursor.execute(_PRIMARY_KEYS).fetchall())
         leaves = cursor.execute(_LEAVES).fetchall()
     for oid, schema, name in leaves:
         if oid in keys:
@@ -113,9 +115,7 @@ def _check_counts(connection: Connection) -> Iterator[IntegrityCheck]:
                 connection,
                 "count by index and by table",
                 target,
-                lambda schema=schema, name=name, columns=keys[oid]: _compare_counts(
-                    connection, schema, name, columns
-                ),
+                partial(_compare_counts, connection, schema, name, keys[oid]),
             )
 
 
@@ -217,7 +217,7 @@ def _check_keys(connection: Connection) -> Iterator[IntegrityCheck]:
             connection,
             "foreign key holds",
             f"{table}.{name}",
-            lambda statement=statement: _none(connection, statement, "rows without a parent"),
+            partial(_none, connection, statement, "rows without a parent"),
         )
     for name, schema, table, expression in checks:
         statement = sql.SQL("select count(*) from {} where not ({})").format(
@@ -228,7 +228,7 @@ def _check_keys(connection: Connection) -> Iterator[IntegrityCheck]:
             connection,
             "check holds",
             f"{table}.{name}",
-            lambda statement=statement: _none(connection, statement, "rows break it"),
+            partial(_none, connection, statement, "rows break it"),
         )
 
 
