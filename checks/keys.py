@@ -135,7 +135,7 @@ def _target(design: Design, relation: Relation, key: ForeignKey) -> Iterator[Fin
 
 
 def check_covering_indexes(design: Design) -> Iterator[Finding]:
-    """K3: the columns of a foreign key lead an index or a key (the compiler adds what is missing)."""
+    """K3: a foreign key's columns lead an index or a key (the compiler adds what is missing)."""
     for relation in design.relations:
         leading = [
             *keys_of(relation),
@@ -157,7 +157,7 @@ def check_covering_indexes(design: Design) -> Iterator[Finding]:
 
 
 def check_foreign_key_shape(design: Design) -> Iterator[Finding]:
-    """K5 twins, K6 half-null keys, K7 a key that refers to itself, set_null on what is never null."""
+    """K5 twins, K6 half-null keys, K7 keys that refer to themselves, set_null on never null."""
     for relation in design.relations:
         seen: set[tuple[tuple[str, ...], str]] = set()
         for key in relation.foreign_keys:
@@ -171,7 +171,7 @@ def check_foreign_key_shape(design: Design) -> Iterator[Finding]:
                 )  # fmt: skip
             seen.add(twin)
             loose = [name for name in key.columns if nullable(relation, name)]
-            if len(key.columns) > 1 and loose and len(loose) == len(key.columns):
+            if len(loose) > 1:
                 yield Finding(
                     rule="K6", severity="warning", element=element,
                     message="One null among the columns switches the whole reference off.",

@@ -149,12 +149,15 @@ def _written_names(design: Design) -> Iterator[tuple[str, str]]:
         yield f"relation:{relation.name}", relation.name
         for column in relation.columns:
             yield f"column:{relation.name}.{column.name}", column.name
-        constraints = (
-            *relation.uniques, *relation.foreign_keys, *relation.checks, *relation.exclusions,
-        )  # fmt: skip
-        for constraint in constraints:
-            if constraint.name is not None:
-                yield f"constraint:{relation.name}.{constraint.name}", constraint.name
+        given = [
+            *(unique.name for unique in relation.uniques),
+            *(key.name for key in relation.foreign_keys),
+            *(check.name for check in relation.checks),
+            *(exclusion.name for exclusion in relation.exclusions),
+        ]
+        for name in given:
+            if name is not None:
+                yield f"constraint:{relation.name}.{name}", name
         for index in relation.indexes:
             if index.name is not None:
                 yield f"index:{index.name}", index.name

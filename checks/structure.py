@@ -258,7 +258,7 @@ def _polymorphic(relation: Relation) -> Iterator[Finding]:
             yield Finding(
                 rule="N6", severity="warning", element=f"column:{relation.name}.{stem}_id",
                 message=f"{stem}_type says where {stem}_id leads: no foreign key can hold.",
-                remediation="Use one nullable foreign key for each target, and a check: exactly one.",
+                remediation="One nullable foreign key for each target, and a check: exactly one.",
             )  # fmt: skip
 
 
