@@ -18,7 +18,7 @@ from ..domain.catalog import (
 )
 from .fingerprint import VERSION_TABLE
 
-# Names are resolved under the user's usual path so that definitions stay short; the snapshot is one.
+# Names are resolved under the user's usual path, so that definitions stay short.
 _TABLES = """
 SELECT c.oid::int8 AS oid, n.nspname AS schema_name, c.relname AS name,
   c.relrowsecurity AS row_security, c.relforcerowsecurity AS force_row_security,

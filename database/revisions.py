@@ -176,7 +176,7 @@ def _place(revision: Revision, statement: str, *, up: bool) -> tuple[str, str]:
     return statement, ""
 
 
-def _drop_invalid_indexes(url: URL, revisions: list[Revision] | tuple[Revision, ...]) -> list[str]:
+def _drop_invalid_indexes(url: URL | str, revisions: Sequence[Revision]) -> list[str]:
     """Drop the INVALID indexes that these revisions build; the names of those that stayed."""
     texts = [text for r in revisions if not r.transactional for text in r.upgrade]
     if not texts:
