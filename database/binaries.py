@@ -19,6 +19,7 @@ from .directories import cache_directory, file_lock, private_directory, remove_t
 from .processes import Account, clean_environment, server_account
 
 OLDEST_MAJOR = 15
+_DEBIAN = Path("/usr/lib/postgresql")  # one folder per major version, not on PATH
 _NEEDED = ("postgres", "initdb", "psql", "pg_dump", "pg_restore", "pg_basebackup")
 _WAYS_OUT = (
     "Install a local PostgreSQL (its programs on PATH, or their folder named by A13_PG_BIN), or "
@@ -116,8 +117,7 @@ def _local_directories() -> Iterator[Path]:
             if folder not in seen:
                 seen.add(folder)
                 yield folder
-    debian = Path("/usr/lib/postgresql").glob("*/bin")
-    for folder in sorted(debian, key=_folder_version, reverse=True):
+    for folder in sorted(_DEBIAN.glob("*/bin"), key=_folder_version, reverse=True):
         if folder not in seen:
             yield folder
 

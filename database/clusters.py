@@ -24,6 +24,7 @@ from .directories import (
     make_directory,
     private_directory,
     remove_tree,
+    spread_directories,
     write_private,
 )
 from .processes import Account, clean_environment, run_program, server_account
@@ -151,6 +152,7 @@ def _unpack(account: Account, archive: IO[bytes], data: Path) -> None:
                 f"{why or f'tar ended with {done.returncode}'}",
                 hint=_SPACE_HINT,
             )
+        spread_directories(fresh / "base")  # databases come and go as well
         fresh.rename(data)
     except OSError as error:
         raise ServerError(

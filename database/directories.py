@@ -19,10 +19,12 @@ import contextlib
 import fcntl
 import json
 import os
+import platform
 import secrets
 import shutil
 import stat
-import subprocess
+import struct
+import sys
 import tempfile
 import time
 import weakref
@@ -32,6 +34,7 @@ from typing import IO, Any
 
 from ..config import Settings
 from ..errors import ConfigError, ServerError
+from .owners import command_line, identity, start_time
 from .processes import Account, can_reach, server_account, signal_as
 
 # sun_path holds 108 bytes on Linux and 104 on macOS; "/.s.PGSQL.5432" and a zero byte go off.
@@ -47,7 +50,7 @@ class PrivateDirectory:
         self._record = record
         self._lock = lock
         self._pid = os.getpid()
-        self._facts = _this_process()
+        self._facts: dict[str, Any] = {"pid": os.getpid(), **identity(os.getpid())}
         _live.add(self)
 
     def note(self, **facts: list[str]) -> None:
@@ -94,6 +97,26 @@ def make_directory(path: Path, account: Account) -> None:
     """Create a directory of the server's user, mode 0700 whatever the umask says."""
     path.mkdir(mode=0o700)
     account.give(path)
+
+
+def spread_directories(path: Path) -> None:
+    """Ask ext4 to place the directories below `path` apart from each other.
+
+    ext4 is slow to create files where many were just deleted (it passes over the inodes one by
+    one), and private clusters come and go: 1,000 files took 1.1 s, spread 0.03 s. This is what
+    `chattr +T` does. Other file systems refuse, which is fine.
+    """
+    if not sys.platform.startswith("linux") or platform.machine() not in ("x86_64", "aarch64"):
+        return  # the numbers of the requests differ
+    get_flags, set_flags, top_directory = 0x80086601, 0x40086602, 0x00020000
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            flags = struct.unpack("l", fcntl.ioctl(handle, get_flags, bytes(8)))[0]
+            if not flags & top_directory:
+                fcntl.ioctl(handle, set_flags, struct.pack("l", flags | top_directory))
+        finally:
+            os.close(handle)
 
 
 def write_private(path: Path, text: str, account: Account | None) -> None:
@@ -175,6 +198,7 @@ def private_directory(settings: Settings) -> PrivateDirectory:
     """
     account = server_account(settings)
     run = cache_directory(settings, "run")
+    spread_directories(run)
     with file_lock(settings, "registry"):
         while True:
             name = secrets.token_hex(4)
@@ -212,15 +236,17 @@ def work_directory(settings: Settings) -> Iterator[Path]:
 def socket_directory(directory: PrivateDirectory) -> Path:
     """A directory for the server's socket, short enough for the kernel, mode 0700.
 
-    Below the private directory, or in the system's temporary directory where that path is long.
+    Below the private directory, or in the system's temporary directory where that path does not
+    serve.
     """
     path = directory.path / "s"
-    if len(os.fsencode(path)) > MAX_SOCKET_DIRECTORY_BYTES:
+    # libpq takes a comma for the end of a host's name.
+    if len(os.fsencode(path)) > MAX_SOCKET_DIRECTORY_BYTES or "," in str(path):
         name = f"a13-{secrets.token_hex(8)}"
         bases = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]
         for base in bases:
             path = base / name
-            fits = len(os.fsencode(path)) <= MAX_SOCKET_DIRECTORY_BYTES
+            fits = len(os.fsencode(path)) <= MAX_SOCKET_DIRECTORY_BYTES and "," not in str(path)
             if fits and can_reach(directory.account, base, "-x") and os.access(base, os.W_OK):
                 break
         else:
@@ -279,7 +305,7 @@ def _dead_record(record: Path, held: contextlib.ExitStack) -> dict[str, Any] | N
     except ValueError:
         facts = {}
     pid = facts.get("pid")
-    if pid is not None and facts == {**facts, **_process(int(pid))}:
+    if pid is not None and facts == {**facts, **identity(int(pid))}:
         handle.close()
         return None
     held.enter_context(handle)
@@ -291,12 +317,12 @@ def signal_postmaster(account: Account, data: Path) -> bool:
     pid = postmaster_pid(data)
     if pid is None or str(data) not in command_line(pid):
         return False
-    start = _start_time(pid)
+    start = start_time(pid)
     for name, patience_seconds in (("QUIT", 6.0), ("KILL", 6.0)):
         signal_as(account, pid, name)
         deadline = time.monotonic() + patience_seconds
         while time.monotonic() < deadline:
-            if _start_time(pid) != start:
+            if start_time(pid) != start:
                 return True
             time.sleep(0.02)
     return True
@@ -308,54 +334,3 @@ def postmaster_pid(data: Path) -> int | None:
         return int((data / "postmaster.pid").read_text().split("\n", 1)[0])
     except (OSError, ValueError):
         return None
-
-
-def command_line(pid: int) -> str:
-    """The command line of a process; "" if there is none such."""
-    if Path("/proc/self/cmdline").exists():
-        try:
-            return (
-                Path(f"/proc/{pid}/cmdline")
-                .read_bytes()
-                .replace(b"\0", b" ")
-                .decode("utf-8", "replace")
-            )
-        except OSError:
-            return ""
-    return _ps(pid, "command=")
-
-
-def _this_process() -> dict[str, Any]:
-    return {"pid": os.getpid(), **_process(os.getpid())}
-
-
-def _process(pid: int) -> dict[str, Any]:
-    """What tells a process from a later one with the same id; `start` is "" if there is none."""
-    return {"start": _start_time(pid), "boot": _boot()}
-
-
-def _start_time(pid: int) -> str:
-    if Path("/proc/self/stat").exists():
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        except (OSError, IndexError):
-            return ""
-        return "" if fields[0] in "ZX" else fields[19]
-    return _ps(pid, "lstart=")
-
-
-def _boot() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
-
-
-def _ps(pid: int, column: str) -> str:
-    done = subprocess.run(
-        ["ps", "-o", column, "-p", str(pid)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "LC_ALL": "C", "TZ": "UTC"},
-    )
-    return done.stdout.strip()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from a13.database.server import Server
+from a13.config import Settings
+from a13.database.server import Server, sweep
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +28,22 @@ def database(server: Server) -> Iterator[str]:
     server.create_database(name)
     yield name
     server.drop_database(name)
+
+
+@pytest.fixture
+def own_cache(server: Server) -> Iterator[Path]:
+    """An empty folder for a cache of the test's own, which the server's user can pass through."""
+    folder = Path(tempfile.mkdtemp(prefix="a13-test-", dir="/var/tmp"))
+    folder.chmod(0o711)
+    yield folder
+    sweep(Settings(cache_dir=folder / "cache"))
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def own_settings(server: Server, own_cache: Path) -> Settings:
+    """Settings with a cache of the test's own that already holds the template cluster."""
+    settings = Settings(cache_dir=own_cache / "cache")
+    settings.cache_dir.mkdir(mode=0o711)
+    shutil.copytree(server.settings.cache_dir / "templates", settings.cache_dir / "templates")
+    return settings
