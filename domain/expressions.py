@@ -33,7 +33,7 @@ _BOOLEAN = (
     exp.ArrayContainedBy, exp.ArrayContainsAll, exp.ArrayOverlaps, exp.Adjacent, exp.Overlaps,
     exp.JSONBContainsTopKey, exp.JSONBContainsAnyTopKeys, exp.JSONBContainsAllTopKeys,
     exp.JSONBContains, exp.JSONBPathExists, exp.MatchAgainst, exp.Cast, exp.NullSafeEQ,
-    exp.NullSafeNEQ, exp.Bracket,
+    exp.NullSafeNEQ, exp.Bracket, exp.Escape,
 )  # fmt: skip
 QueryKind = Literal["select", "insert", "update", "delete"]
 
