@@ -1,0 +1,517 @@
+"""Structure: walks the blocks, finds the entities and their fields, and cuts the rest into
+statements.
+
+Entities are found as headings with a field table, field list or "Fields:" line; as bold or named
+bullets; as rows of tables; as table definitions in fences. Names come first and fields second,
+because whether `customer` is a reference depends on whether customers are stored.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from ...domain.design import Unread
+from ...domain.identifiers import snake_case
+from .book import Book, EntityFact, SectionRole, Statement, cite
+from .fields import is_field_list
+from .markdown import (
+    Block,
+    Bullets,
+    Fence,
+    Heading,
+    Item,
+    Paragraph,
+    Row,
+    Table,
+    leading_mark,
+    plain,
+    sentences,
+)
+from .sections import clean_heading, role_of
+from .tables import TableKind, columns_of, kind_of, role_of_table
+from .vocabulary import entity_key
+
+MAX_SENTENCE = 1500
+_FIELDS = re.compile(
+    r"(?:(?:key|main|core|its|the|required|important|basic|typical)\s+)?(?:data\s+)?"
+    r"(?:fields?|attributes?|columns?|properties|campos|atributos|felder|attribute|spalten|champs|"
+    r"attributs|字段|属性|필드|속성)(?:\s+(?:are|include|are:))?\s*[:：]\s*",
+    re.I,
+)
+REQUIREMENT_ID = re.compile(
+    r"^\[?((?:[A-Z]{1,8}[-_ ]?){1,3}\d{1,4}(?:\.\d{1,3})*[a-z]?)\]?(?=$|[\s:.)—–\-|*])"
+)
+_ENTITY_TAIL = re.compile(
+    r"\s*(?:\((?:table|entity|relation|new)\)|\b(?:table|entity|model))\s*$", re.I
+)
+_ENTITY_HEAD = re.compile(
+    r"^(?:table|entity|model|relation|class|object|entidad|tabelle)\s*[:\-–]?\s+(?=\S)", re.I
+)
+_ADD_TABLE = re.compile(
+    r"\b(?:add|create|introduce|need|new|have)\s+(?:an?\s+|the\s+)?(?:new\s+)?[`\"]?(\w{1,63})[`\"]?\s+table\s*"
+    r"\(([^()]{1,1000}(?:\([^()]{0,200}\)[^()]{0,400}){0,20})\)",
+    re.I,
+)  # fmt: skip
+
+# ": `ship_street`, `ship_city` and the same with `bill_`" at the end of a sentence
+_NAMED_LIST = re.compile(r":\s*(`\w{1,63}`(?:[^`]{1,40}`\w{1,63}`){1,60}[^`]{0,40})$")
+
+
+@dataclass(slots=True)
+class RawField:
+    """A field not yet read: written text, or the cells of a row by kind of column."""
+
+    entity: str
+    line: int
+    text: str = ""
+    cells: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Level:
+    level: int
+    role: SectionRole
+    entity: str = ""
+    heading: str = ""
+
+
+class Structure:
+    """The first pass over a PRD's blocks."""
+
+    def __init__(self, book: Book, blocks: list[Block]) -> None:
+        self.book = book
+        self.raw: list[RawField] = []
+        self.fences: list[Fence] = []
+        self._stack: list[_Level] = [_Level(0, "other")]
+        blocks = list(_with_captions(blocks))
+        # A PRD without a data heading states its data anywhere.
+        self._loose = not any(
+            isinstance(b, Heading) and role_of(b.text) in ("data", "links") for b in blocks
+        )
+        for at, block in enumerate(blocks):
+            if isinstance(block, Heading):
+                following = []
+                for other in blocks[at + 1 : at + 12]:
+                    if isinstance(other, Heading):
+                        break
+                    following.append(other)
+                self._heading(block, following, first=not book.title)
+            else:
+                self._block(block)
+
+    # Headings
+
+    def _heading(self, block: Heading, following: list[Block], *, first: bool) -> None:
+        text = plain(clean_heading(block.text))
+        while len(self._stack) > 1 and self._stack[-1].level >= block.level:
+            self._stack.pop()
+        parent = self._stack[-1]
+        own = role_of(block.text)
+        if first and block.level == 1:
+            self.book.title = text
+            role: SectionRole = own if own in ("data", "skip") else "other"
+            self._stack.append(_Level(block.level, role, "", text))
+            return
+        if parent.role == "skip":
+            self._stack.append(_Level(block.level, "skip", "", text))
+            return
+        strong = any(_has_fields(b) for b in following)
+        in_data = parent.role == "data" or (
+            self._loose and parent.role in ("other", "requirements")
+        )
+        listed = in_data and any(_is_field_bullets(b) for b in following)
+        named = _entity_name(text)
+        if (
+            named
+            and (strong or (listed and own in (None, "data")))
+            and own != "skip"
+            and not parent.entity
+        ):
+            key = self._entity(named, block.line, block.text)
+            self.book.entities[key].marked |= strong
+            if parent.role == "other" and parent.level > 1:
+                parent.role = "data"
+            self._stack.append(_Level(block.level, "data", key, text))
+        elif named and parent.role == "data" and own is None and not parent.entity:
+            key = self._entity(named, block.line, block.text, weak=True)
+            self._stack.append(_Level(block.level, "data", key, text))
+        else:
+            inherit: SectionRole = parent.role if parent.level else "other"
+            entity = parent.entity if own is None else ""
+            self._stack.append(_Level(block.level, own or inherit, entity, text))
+
+    def _entity(self, name: str, line: int, quote: str, *, weak: bool = False) -> str:
+        key = entity_key(name) or "n_" + cite(line, name).content_hash()[:8]
+        known = self.book.entities.get(key)
+        if known is None:
+            self.book.entities[key] = EntityFact(name, cite(line, quote), weak=weak)
+        else:
+            known.weak = known.weak and weak
+            if known.name != name and snake_case(known.name) != snake_case(name):
+                pass
+            if known.fields or any(raw.entity == key for raw in self.raw[-500:]):
+                self.book.assume(
+                    f"'{name[:80]}' (line {line}) and '{known.name[:80]}' (line "
+                    f"{known.source.line}) are the same entity; their fields are merged",
+                    "The names differ only in case, number or separators.",
+                )
+        return key
+
+    # Blocks
+
+    def _block(self, block: Block) -> None:
+        level = self._stack[-1]
+        if level.role == "skip":
+            return
+        if isinstance(block, Paragraph):
+            self._paragraph(block, level)
+        elif isinstance(block, Bullets):
+            for item in block.items:
+                self._item(item, level)
+        elif isinstance(block, Table):
+            self._table(block, level)
+        elif isinstance(block, Fence):
+            self.fences.append(block)
+
+    def _paragraph(self, block: Paragraph, level: _Level) -> None:
+        mark = leading_mark(block.text)
+        if mark and len(mark[0]) < 60 and role_of(mark[0]) == "skip" and mark[1].strip():
+            return
+        if level.entity and level.role == "data":
+            self._body(level.entity, block.text, block.line, level)
+            return
+        if mark and self._named_body(mark[0], mark[1], block.text, block.line, level):
+            return
+        self._say(block.text, block.line, level)
+
+    def _item(self, item: Item, level: _Level, requirement: str = "") -> None:
+        mark = leading_mark(item.text)
+        if mark and role_of(mark[0]) == "skip" and len(mark[0]) < 60 and mark[1].strip(" :"):
+            return
+        text = plain(item.text)
+        found = REQUIREMENT_ID.match(text.strip())
+        if found:
+            requirement = found[1]
+            self._say(text.strip()[found.end() :].lstrip(" :.)—–-|"), item.line, level, requirement)
+        elif level.entity and level.role == "data":
+            self._entity_item(item, level)
+            return
+        elif (
+            mark and self._named_body(mark[0], mark[1], item.text, item.line, level, item)
+        ) or self._plain_item(item, text, level):
+            return
+        else:
+            inner = role_of(text) if text.rstrip().endswith(":") and item.children else None
+            if inner == "skip":
+                return
+            if inner:
+                level = _Level(level.level, inner, "", text)
+            self._say(item.text, item.line, level, requirement)
+        for child in item.children:
+            if isinstance(child, Bullets):
+                for sub in child.items:
+                    self._item(sub, level, requirement)
+            elif isinstance(child, Paragraph):
+                self._say(child.text, child.line, level, requirement)
+            else:
+                self._block(child)
+
+    def _entity_item(self, item: Item, level: _Level) -> None:
+        """An item below an entity's heading: a field, a "Fields:" list or a sentence."""
+        text = plain(item.text)
+        head = re.match(
+            r"\s*(relationships?|relations?|rules?|constraints?|notes?|indexes)\s*:?\s*$",
+            text,
+            re.I,
+        )
+        if _FIELDS.match(text) and not text[_FIELDS.match(text).end() :].strip():  # type: ignore[union-attr]
+            head = None
+        elif head is None and _looks_like_field(item.text):
+            self.raw.append(RawField(level.entity, item.line, item.text))
+            for child in item.children:
+                if isinstance(child, Bullets):
+                    for sub in child.items:
+                        self._say(sub.text, sub.line, level)
+            return
+        elif head is None:
+            self._body(level.entity, item.text, item.line, level)
+        for child in item.children:
+            if isinstance(child, Bullets):
+                for sub in child.items:
+                    if head:
+                        self._say(sub.text, sub.line, level)
+                    else:
+                        self._entity_item(sub, level)
+
+    def _named_body(
+        self, name: str, rest: str, quote: str, line: int, level: _Level, item: Item | None = None
+    ) -> bool:
+        """`**Name**: …` as an entity, where the section or a "Fields:" mark says that it is one."""
+        named = _entity_name(name)
+        body = plain(rest).strip()
+        marked = bool(_FIELDS.search(body[:2000]))
+        allowed = level.role == "data" or (self._loose and level.role in ("other", "requirements"))
+        children = [b for b in item.children if isinstance(b, Bullets)] if item else []
+        nested = allowed and any(_is_field_bullets(b) for b in children)
+        if not named or not (marked or nested or allowed):
+            return False
+        if REQUIREMENT_ID.match(name) or (name.rstrip().endswith(".") and not marked):
+            return False
+        joined = re.match(r"^(?:\([^()]{0,80}\)\s*)?(?:[:：]|—|–|-|→)\s*", body)
+        parenthesis = re.match(
+            r"^\(([^()]{1,800}(?:\([^()]{0,200}\)[^()]{0,400}){0,20})\)\s*\.?\s*$", body
+        )
+        if parenthesis and (level.role == "data" or is_field_list(parenthesis[1])):
+            body = parenthesis[1]
+            if not is_field_list(body) and not nested:
+                return False
+        elif joined:
+            body = body[joined.end() :]
+        elif body and not marked:
+            return False
+        if level.role != "data" and not (marked or nested or is_field_list(_first(body), least=3)):
+            return False
+        key = self._entity(named, line, quote)
+        self.book.entities[key].marked |= marked
+        inner = _Level(level.level, "data", key, name)
+        offset = quote.find(rest[-60:]) if rest else 0
+        at = line + quote[: max(offset, 0)].count("\n") if "\n" not in rest else line
+        self._body(key, body, at, inner)
+        for block in children:
+            for sub in block.items:
+                self._entity_item(sub, inner)
+        return True
+
+    def _plain_item(self, item: Item, text: str, level: _Level) -> bool:
+        """`Customer: name, email` or `Customer (name, email)` without bold type."""
+        if level.role != "data" and not (self._loose and level.role in ("other", "requirements")):
+            return False
+        match = re.match(
+            r"\s*([A-Z][\w &/-]{0,60}?|[a-z_]{2,40})\s*(?:[:：]| [—–-] )\s*(\S.*)$", text, re.DOTALL
+        )
+        if match is None:
+            match = re.match(
+                r"\s*([A-Z][\w &/-]{0,60}?|[a-z_]{2,40})\s*\((.{3,1500})\)\s*\.?\s*$",
+                text,
+                re.DOTALL,
+            )
+        children = [b for b in item.children if isinstance(b, Bullets) and _is_field_bullets(b)]
+        if match is None and children and _entity_name(text.rstrip(":")):
+            key = self._entity(text.strip().rstrip(":"), item.line, item.text)
+        elif (
+            match is None
+            or not _entity_name(match[1])
+            or not (_FIELDS.search(match[2]) or is_field_list(_first(match[2])))
+        ):
+            return False
+        else:
+            key = self._entity(match[1].strip(), item.line, item.text)
+            inner = _Level(level.level, "data", key, match[1])
+            self._body(key, match[2], item.line, inner)
+        for block in children:
+            for sub in block.items:
+                self._entity_item(sub, _Level(level.level, "data", key, text))
+        return True
+
+    def _body(self, key: str, raw: str, line: int, level: _Level) -> None:
+        """What is said about an entity: field lists and sentences."""
+        entity = self.book.entities[key]
+        first = True
+        for at, sentence in sentences(raw, line):
+            text = plain(sentence)
+            match = _FIELDS.search(text)
+            lead = text[: match.start()].strip(" ,:;—–") if match else ""
+            if match and (not lead or len(lead.split()) <= 12 or lead.endswith((".", ","))):
+                self._field_list(key, sentence, at)
+                if lead:
+                    self._describe(entity, key, lead, at, level)
+            elif first and not entity.marked and not entity.description and is_field_list(text):
+                self._field_list(key, sentence, at)
+            elif listed := _NAMED_LIST.search(sentence):
+                self._field_list(key, listed[1], at)
+                self._describe(entity, key, sentence[: listed.start()], at, level)
+            else:
+                self._describe(entity, key, sentence, at, level)
+            first = False
+
+    def _describe(self, entity: EntityFact, key: str, text: str, line: int, level: _Level) -> None:
+        if len(entity.description) < 400:
+            entity.description = f"{entity.description} {plain(text)}".strip()
+        self._state(plain(text), line, level, subject=key)
+
+    def _field_list(self, key: str, raw: str, line: int) -> None:
+        match = _FIELDS.search(raw)
+        body = raw[match.end() :] if match else raw
+        self.raw.append(RawField(key, line, body, {"list": body}))
+
+    # Tables
+
+    def _table(self, table: Table, level: _Level) -> None:
+        header = [plain(cell) for cell in table.header]
+        columns = columns_of(header)
+        kind = kind_of(columns, entity=bool(level.entity), data=level.role == "data")
+        if kind is TableKind.FIELDS and level.entity:
+            for row in table.rows:
+                self.raw.append(RawField(level.entity, row.line, "", _cells(columns, row)))
+        elif kind is TableKind.ENTITY_FIELDS:
+            self._entity_field_rows(table, columns)
+        elif kind is TableKind.ENTITIES:
+            for row in table.rows:
+                cells = _cells(columns, row)
+                name = _entity_name(plain(cells.get("entity", "")))
+                if not name:
+                    continue
+                key = self._entity(name, row.line, " | ".join(row.cells))
+                inner = _Level(level.level, "data", key, name)
+                if cells.get("fields"):
+                    self._field_list(key, cells["fields"], row.line)
+                for text in (cells.get("notes", ""), cells.get("links", "")):
+                    if text.strip():
+                        self._describe(self.book.entities[key], key, text, row.line, inner)
+        else:
+            role = role_of_table(header, columns) or level.role
+            for row in table.rows:
+                self._row(row, header, role, level)
+
+    def _entity_field_rows(self, table: Table, columns: dict[str, int]) -> None:
+        key = ""
+        for row in table.rows:
+            cells = _cells(columns, row)
+            name = _entity_name(plain(cells.get("entity", "")))
+            if name:
+                known = entity_key(name)
+                key = known if known == key else self._entity(name, row.line, " | ".join(row.cells))
+            if key:
+                self.raw.append(RawField(key, row.line, "", cells))
+
+    def _row(self, row: Row, header: list[str], role: SectionRole, level: _Level) -> None:
+        cells = [plain(cell).strip() for cell in row.cells]
+        pairs = tuple(
+            (head.strip().lower(), cell) for head, cell in zip(header, cells, strict=False) if cell
+        )
+        if not pairs:
+            return
+        requirement = ""
+        found = REQUIREMENT_ID.match(pairs[0][1])
+        if found and len(pairs[0][1]) <= 16:
+            requirement = found[1]
+        body = [cell for _, cell in pairs[1 if requirement else 0 :]]
+        self._state(
+            " | ".join(body), row.line, level, requirement=requirement, role=role, cells=pairs
+        )  # fmt: skip
+
+    # Sentences
+
+    def _say(self, raw: str, line: int, level: _Level, requirement: str = "") -> None:
+        text = plain(raw)
+        if level.role == "overview" and not self.book.purpose and len(text) > 40:
+            self.book.purpose = " ".join(text.split())[:600]
+        for match in _ADD_TABLE.finditer(text[:20_000]) if "table" in text.lower() else ():
+            at = line + text[: match.start()].count("\n")
+            key = self._entity(match[1], at, match[0])
+            self._field_list(key, match[2], at)
+        for at, sentence in sentences(text, line):
+            self._state(sentence, at, level, requirement=requirement)
+
+    def _state(
+        self,
+        text: str,
+        line: int,
+        level: _Level,
+        *,
+        requirement: str = "",
+        subject: str = "",
+        role: SectionRole | None = None,
+        cells: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        if len(text) > MAX_SENTENCE:
+            self.book.unread.append(
+                Unread(line=line, text=text[:200], reason="sentence too long to read")
+            )
+            return
+        if not re.search(r"\w", text):
+            return
+        self.book.statements.append(
+            Statement(
+                line=line, text=text, role=role or level.role, subject=subject or level.entity,
+                requirement=requirement, heading=level.heading, cells=cells,
+            )
+        )  # fmt: skip
+
+
+def _cells(columns: dict[str, int], row: Row) -> dict[str, str]:
+    return {
+        kind: row.cells[at].strip() for kind, at in columns.items() if at < len(row.cells)
+    }  # fmt: skip
+
+
+def _first(text: str) -> str:
+    return next((s for _, s in sentences(text, 1)), "")
+
+
+def _entity_name(text: str) -> str:
+    """The words as an entity's name, or "" where they cannot be one."""
+    name = _ENTITY_TAIL.sub("", _ENTITY_HEAD.sub("", " ".join(text.split()).strip("`*_ :")))
+    name = re.sub(r"\s*\([^()]{0,60}\)\s*$", "", name).strip(" :-–—[]")
+    if not name or len(name) > 300 or not re.search(r"[^\W\d_]", name):
+        return ""
+    if len(name.split()) > 5 and not re.search(r"[;'\"]", name) and len(name) < 60:
+        return ""
+    if re.search(r"[.!?]\s", name) or name.lower() in ("fields", "attributes", "columns", "note",
+            "notes", "example", "examples", "relationships", "rules", "constraints", "general"):  # fmt: skip
+        return ""
+    return name
+
+
+def _has_fields(block: Block) -> bool:
+    if isinstance(block, Table):
+        columns = columns_of([plain(cell) for cell in block.header])
+        return kind_of(columns, entity=True, data=True) is TableKind.FIELDS
+    if isinstance(block, Paragraph):
+        return bool(_FIELDS.match(plain(block.text).strip()))
+    if isinstance(block, Bullets):
+        return any(_FIELDS.match(plain(item.text).strip()) for item in block.items[:3])
+    return False
+
+
+def _is_field_bullets(block: Block) -> bool:
+    if not isinstance(block, Bullets) or not block.items:
+        return False
+    likely = sum(1 for item in block.items if _looks_like_field(item.text))
+    return likely * 2 > len(block.items)
+
+
+def _looks_like_field(raw: str) -> bool:
+    """True for an item such as "`email` (text, unique)", "name: text" or "total amount"."""
+    text = plain(raw).strip()
+    if not text or (text.endswith((".", "?")) and not raw.lstrip().startswith(("`", "**"))):
+        return False
+    head = re.split(r":| — | – | - |\(|,|→|->", text)[0].strip()
+    if not head or len(head.split()) > 5 or REQUIREMENT_ID.match(head):
+        return False
+    if re.match(r"(?i)(?:has|belongs|contains|each|every|must|one|many|when|if|a|an|the|no|"
+                r"relationships?|rules?|constraints?|notes?|indexes|references)\b", head):  # fmt: skip
+        return False
+    return bool(re.search(r"[^\W\d_]", head))
+
+
+def _with_captions(blocks: list[Block]) -> list[Block]:
+    """The blocks with "**Customer**" above a list or a table turned into a heading of level 7."""
+    result: list[Block] = []
+    for at, block in enumerate(blocks):
+        following = blocks[at + 1] if at + 1 < len(blocks) else None
+        if isinstance(block, Paragraph) and len(block.text) < 120 and "\n" not in block.text:
+            mark = leading_mark(block.text)
+            caption = ""
+            if mark and not mark[1].strip(" :"):
+                caption = mark[0]
+            elif (
+                match := re.fullmatch(r"(?:Table|Entity)?:?\s*`?([A-Za-z]\w{1,62})`?\s*:?", block.text)
+            ) and block.text.endswith((":", "`")):  # fmt: skip
+                caption = match[1]
+            if caption and isinstance(following, Bullets | Table):
+                result.append(Heading(7, caption, block.line))
+                continue
+        result.append(block)
+    return result
