@@ -14,16 +14,15 @@ from ..domain.naming import check_name, exclusion_name, index_name, unique_name
 from ..domain.types import family
 from ..domain.workload import Parameter, WorkloadQuery
 from ..errors import ExpressionError
-from .reading import all_types, is_duration, types_of
+from .reading import assumed_types, is_duration, types_of
 
 _NUMBER = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?")
 
 
 def check_expressions(design: Design) -> Iterator[Finding]:
     """expression: defaults, generated columns, checks, predicates and holds can be compiled."""
-    types = all_types(design)
     for relation in design.relations:
-        known = types[relation.name]
+        known = assumed_types(relation)
         # PostgreSQL lets no generated column depend on another one.
         stored = {c.name: known[c.name] for c in relation.columns if c.generated is None}
         for column in relation.columns:
@@ -119,7 +118,7 @@ def _index_faults(
         if (key.column is None) == (key.expression is None):
             yield True, "A key is either a column or an expression."
         elif key.expression is not None:
-            known = {name: types.get(name, "text") for name in relation.column_names}
+            known = assumed_types(relation)
             try:
                 parse_scalar(key.expression, known, volatility="immutable", what="index key")
             except ExpressionError as error:
@@ -145,7 +144,7 @@ def _index_faults(
 
 def check_workload(design: Design) -> Iterator[Finding]:
     """query: each query parses over the design, and each parameter has a source."""
-    types = all_types(design)
+    types = {relation.name: assumed_types(relation) for relation in design.relations}
     for query in design.workload:
         element = f"query:{query.name}"
         try:

@@ -30,17 +30,13 @@ def types_of(relation: Relation) -> dict[str, str]:
     return types
 
 
-def all_types(design: Design) -> dict[str, dict[str, str]]:
-    """`types_of` for each relation, with "text" for a column whose type is not known.
+def assumed_types(relation: Relation) -> dict[str, str]:
+    """`types_of`, with "text" for a column whose type is not known.
 
-    A query over such a column is not wrong as well: the type has a finding of its own.
+    An expression over such a column is not wrong as well: the type has a finding of its own.
     """
-    return {
-        relation.name: {
-            name: types_of(relation).get(name, "text") for name in relation.column_names
-        }
-        for relation in design.relations
-    }
+    known = types_of(relation)
+    return {name: known.get(name, "text") for name in relation.column_names}
 
 
 def keys_of(relation: Relation) -> tuple[tuple[str, ...], ...]:
