@@ -1,0 +1,400 @@
+"""Rows for a schema that is already there: valid, skewed, repeatable, made by the server itself.
+
+`load` fills a database at volume in one transaction after a TRUNCATE, which under
+`wal_level=minimal` writes no log. Triggers rest while it works and indexes are built once at the
+end; then every foreign key is verified by an anti-join, and a rule that does not hold undoes
+everything. `small_rows` fills the tables of a proof with every constraint in force.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from ..domain.design import Design, Relation
+from ..domain.identifiers import quote, quote_literal
+from ..domain.measurement import LoadedRelation
+from ..domain.naming import foreign_key_name
+from ..domain.plan import RelationVolume
+from ..domain.progress import Report, silent
+from ..domain.types import canonical_type
+from ..errors import DesignError
+from .draws import DROP_FUNCTIONS, FUNCTIONS, Draws
+from .links import Link, links_of, load_order, referenced_columns, tenant_column
+from .parents import Filled, Parents
+from .rows import Maker, Making, Recipe, plan_rows
+from .server import Server
+from .volumes import is_lookup
+
+# From this many rows on, building an index once is faster than keeping it up to date.
+_BULK_ROWS = 20_000
+_SESSION = """
+SET LOCAL timezone = 'UTC';
+SET LOCAL datestyle = 'ISO, MDY';
+SET LOCAL work_mem = '128MB';
+SET LOCAL enable_nestloop = off;
+SET LOCAL max_parallel_workers_per_gather = 0;
+SET LOCAL client_min_messages = 'warning';
+SET LOCAL synchronize_seqscans = off
+"""
+_SMALL_LOOKUPS = 8
+_SMALL_TENANTS = 4
+
+
+def load(
+    server: Server,
+    database: str,
+    design: Design,
+    volumes: Sequence[RelationVolume],
+    *,
+    seed: int,
+    report: Report = silent,
+) -> tuple[LoadedRelation, ...]:
+    """Fill the relations with the planned rows, replacing what they hold.
+
+    Returns what the server counted, in the order of loading. The same design, volumes and seed
+    give the same rows. Raises DesignError, with the constraint in `facts`, where no row satisfies
+    a rule; nothing has changed then.
+    """
+    wanted = {volume.relation: volume.rows for volume in volumes}
+    with server.connect(database) as connection:
+        with connection.transaction():
+            _run(connection, "SET LOCAL session_replication_role = replica")
+            filler = _Filler(connection, design, wanted, seed, bulk=True, report=report)
+            filler.truncate()
+            seconds = filler.fill()
+            filler.verify()
+        started = time.perf_counter()
+        for relation in design.relations:
+            _run(connection, f"VACUUM (ANALYZE) {quote(relation.name)}")
+        report("statistics gathered", seconds=round(time.perf_counter() - started, 3))
+        return tuple(
+            _loaded(connection, name, seconds[name]) for name in seconds
+        )
+
+
+def small_rows(
+    design: Design, *, seed: int, rows: int = 200
+) -> Callable[[psycopg.Connection], None]:
+    """What fills an empty schema with at most `rows` rows a relation, constraints in force.
+
+    The connection's role must pass row-level security (a superuser). One transaction.
+    """
+
+    def fill(connection: psycopg.Connection) -> None:
+        with connection.transaction():
+            wanted = {r.name: _few(design, r, rows) for r in design.relations}
+            _Filler(connection, design, wanted, seed, bulk=False).fill()
+
+    return fill
+
+
+def _few(design: Design, relation: Relation, rows: int) -> int:
+    if design.tenancy and relation.name == design.tenancy.relation:
+        return min(rows, _SMALL_TENANTS)
+    return min(rows, _SMALL_LOOKUPS) if is_lookup(relation, design) else rows
+
+
+def _loaded(connection: psycopg.Connection, name: str, seconds: float) -> LoadedRelation:
+    table = quote(name)
+    row = connection.execute(
+        f"SELECT count(*), pg_total_relation_size({quote_literal(table)}::regclass) "
+        f"FROM {table}".encode()
+    ).fetchone()
+    assert row is not None
+    return LoadedRelation(
+        relation=name, rows=int(row[0]), size_bytes=int(row[1]), seconds=round(seconds, 3)
+    )
+
+
+@dataclass(frozen=True)
+class _Try:
+    """How many numbers to try for so many rows, and whether links go round."""
+
+    factor: int
+    even: bool = False
+
+
+_TRIES = (_Try(1), _Try(3), _Try(10), _Try(10, even=True))
+
+
+class _Filler:
+    """Fills all relations of a design in the transaction of a connection."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection,
+        design: Design,
+        wanted: dict[str, int],
+        seed: int,
+        *,
+        bulk: bool,
+        report: Report = silent,
+    ) -> None:
+        self.connection = connection
+        self.design = _canonical(design)
+        self.wanted = wanted
+        self.seed = seed
+        self.bulk = bulk
+        self.report = report
+        self.parents = Parents(connection)
+        self.ordered, self.postponed = load_order(self.design)
+
+    def truncate(self) -> None:
+        """Empty every relation; also what lets the rows go in without a log."""
+        listed = ", ".join(quote(relation.name) for relation in self.design.relations)
+        if listed:
+            _run(self.connection, f"TRUNCATE {listed}")
+
+    def fill(self) -> dict[str, float]:
+        """Fill the relations, parents first; the seconds that each took."""
+        _run(self.connection, _SESSION)
+        _run(self.connection, FUNCTIONS)
+        seconds = {}
+        for relation in self.ordered:
+            started = time.perf_counter()
+            hidden = self._hide_indexes(relation)
+            rows = self._fill(relation)
+            if hidden:
+                self._guard(relation, f"REINDEX TABLE {quote(relation.name)}")
+            if self.bulk and rows:
+                _run(self.connection, f"ANALYZE {quote(relation.name)}")
+            seconds[relation.name] = time.perf_counter() - started
+            self.report(
+                "relation loaded",
+                relation=relation.name,
+                rows=rows,
+                seconds=round(seconds[relation.name], 3),
+            )
+        for relation in self.ordered:
+            for link in links_of(self.design, relation, self.postponed):
+                if link.postponed and link.optional:
+                    self._link_later(relation, link)
+        _run(self.connection, DROP_FUNCTIONS)
+        return seconds
+
+    def verify(self) -> None:
+        """Look for a child without its parent, and for a child of another tenant's parent.
+
+        Triggers rested while the rows went in, so nothing is taken on trust.
+        """
+        for relation in self.design.relations:
+            for key in relation.foreign_keys:
+                parent = self.design.find(key.references)
+                if parent is None:
+                    continue
+                pairs = list(zip(key.columns, referenced_columns(self.design, key), strict=True))
+                present = " AND ".join(f"c.{quote(own)} IS NOT NULL" for own, _ in pairs)
+                name = foreign_key_name(relation, key)
+                self._expect_none(relation, parent.name, pairs, present, name)
+            for link in links_of(self.design, relation, set()):
+                tenant = tenant_column(self.design, relation)
+                if tenant in link.columns and len(link.columns) > 1:
+                    own = [c for c in link.columns if c != tenant]
+                    present = " AND ".join(f"c.{quote(c)} IS NOT NULL" for c in own)
+                    name = f"tenant of {'_'.join(own)}"
+                    self._expect_none(relation, link.parent, list(link.pairs), present, name)
+
+    def _expect_none(
+        self,
+        relation: Relation,
+        parent: str,
+        pairs: Iterable[tuple[str, str]],
+        present: str,
+        name: str,
+    ) -> None:
+        same = " AND ".join(f"p.{quote(there)} = c.{quote(own)}" for own, there in pairs)
+        row = self.connection.execute(
+            f"SELECT count(*) FROM {quote(relation.name)} AS c WHERE {present} "
+            f"AND NOT EXISTS (SELECT FROM {quote(parent)} AS p WHERE {same})".encode()
+        ).fetchone()
+        if row and row[0]:
+            raise _refusal(relation, name, f"{row[0]} generated rows have no row in {parent}.")
+
+    # -- one relation --------------------------------------------------------------------------
+
+    def _fill(self, relation: Relation) -> int:
+        rows = self.wanted.get(relation.name, 0)
+        recipe = plan_rows(
+            self.design, relation, self.postponed, self.seed, self.parents.rows()
+        )
+        self._expect_postponed(recipe)
+        made, making = 0, None
+        for place, attempt in enumerate(_TRIES):
+            if place and made:
+                self._guard(relation, f"DELETE FROM {quote(relation.name)}")
+            numbers = rows * attempt.factor
+            making = Maker(recipe, self.parents, rows, numbers, even=attempt.even).make()
+            made = self._insert(relation, making)
+            if made >= rows or making.exact or (making.room is not None and made >= making.room):
+                break
+        assert making is not None
+        if rows and not made and self._has_parents(recipe):
+            raise self._unsatisfied(relation, making)
+        exact = making.exact and made == rows
+        self.parents.filled[relation.name] = Filled(made, making.formulas if exact else {})
+        for column in relation.columns:
+            if column.identity:
+                self._advance(relation, column.name)
+        return made
+
+    def _insert(self, relation: Relation, making: Making) -> int:
+        listed = ", ".join(quote(name) for name in making.columns)
+        over = "OVERRIDING SYSTEM VALUE " if any(c.identity for c in relation.columns) else ""
+        cursor = self._guard(
+            relation, f"INSERT INTO {quote(relation.name)} ({listed}) {over}{making.sql}"
+        )
+        return cursor.rowcount
+
+    def _expect_postponed(self, recipe: Recipe) -> None:
+        """Keys of a relation that comes later are known in advance where they are row numbers."""
+        for link in recipe.links:
+            if link.postponed and not link.optional and link.parent not in self.parents.filled:
+                target = self.design.relation(link.parent)
+                later = plan_rows(self.design, target, self.postponed, self.seed, {})
+                names = [there for _, there in link.pairs]
+                if not set(names) <= later.keys.by_row:
+                    raise _refusal(
+                        recipe.relation,
+                        "+".join(link.columns),
+                        f"It and {link.parent} each need a row of the other first.",
+                        hint="Make one of the two references optional.",
+                    )
+                rows = self.wanted.get(link.parent, 0)
+                maker = Maker(later, Parents(self.connection), rows, rows)
+                formulas = {name: maker.formula(name) for name in names}
+                self.parents.filled[link.parent] = Filled(rows, formulas)
+
+    def _has_parents(self, recipe: Recipe) -> bool:
+        """False where an empty parent, and no rule, is why there are no rows."""
+        rows = self.parents.rows()
+        return all(
+            rows.get(link.parent, 1) > 0
+            for link in recipe.links
+            if not link.optional and not link.to_itself
+        )
+
+    def _unsatisfied(self, relation: Relation, making: Making) -> DesignError:
+        """The error that names the rule which no row passed."""
+        worst, fewest = "", None
+        for rule in making.rest:
+            row = self.connection.execute(
+                f"SELECT count(*) FILTER (WHERE ({rule.sql}) IS NOT FALSE) "
+                f"FROM (SELECT * FROM ({making.unfiltered}) AS u LIMIT 500) AS t".encode()
+            ).fetchone()
+            passed = int(row[0]) if row else 0
+            if fewest is None or passed < fewest:
+                worst, fewest = rule.name, passed
+        return _refusal(
+            relation,
+            worst or "its keys",
+            f"No generated row of {relation.name} satisfies it.",
+            hint="Check that the rule can hold, or write it as simple comparisons.",
+        )
+
+    def _advance(self, relation: Relation, column: str) -> None:
+        """Let the identity go on after the highest number in use."""
+        table = quote_literal(quote(relation.name))
+        _run(
+            self.connection,
+            f"SELECT setval(pg_get_serial_sequence({table}, {quote_literal(column)}), "
+            f"coalesce(max({quote(column)}), 1), max({quote(column)}) IS NOT NULL) "
+            f"FROM {quote(relation.name)}",
+        )
+
+    def _link_later(self, relation: Relation, link: Link) -> None:
+        """Link the rows of a relation to a parent that was filled after it."""
+        missing = list(link.null_columns)
+        scope = tuple(c for c in link.columns if c not in missing)
+        shelf = self.parents.shelf(link, scope, [])
+        if not shelf.rows:
+            return
+        alone = any(
+            set(u.columns) <= set(link.columns)
+            for u in relation.uniques
+        )  # fmt: skip
+        u = Draws(self.seed, relation.name).u("+".join(link.columns), "later")
+        count = "n.a13_n" if scope else f"{shelf.rows}::bigint"
+        pick = "s.a13_g" if alone else f"pg_temp.a13_zipf({u}, {count})"
+        keep = "" if alone else f" AND {u} >= 0.15"
+        within = ", ".join(quote(c) for c in scope)
+        over = f"PARTITION BY {within} ORDER BY ctid" if scope else "ORDER BY ctid"
+        counted = ""
+        if scope:
+            same = " AND ".join(f"n.{quote(link.there(c))} = s.{quote(c)}" for c in scope)
+            counted = f" JOIN {shelf.counts} AS n ON {same}"
+        picked = (
+            f"SELECT s.*, {pick} AS a13_o FROM (SELECT ctid AS a13_row"
+            f"{', ' + within if within else ''}, row_number() OVER ({over}) AS a13_g "
+            f"FROM {quote(relation.name)}) AS s{counted} WHERE true{keep}"
+        )
+        same = "".join(f" AND p.{quote(link.there(c))} = s.{quote(c)}" for c in scope)
+        changes = ", ".join(f"{quote(c)} = p.{quote(link.there(c))}" for c in missing)
+        self._guard(
+            relation,
+            f"UPDATE {quote(relation.name)} AS t SET {changes} FROM ({picked}) AS s "
+            f"JOIN {shelf.table} AS p ON p.a13_o = s.a13_o{same} WHERE t.ctid = s.a13_row",
+        )
+
+    def _hide_indexes(self, relation: Relation) -> bool:
+        """Let the rows go in without keeping the indexes; REINDEX brings them back.
+
+        A superuser's update of the catalog, undone by the REINDEX in the same transaction.
+        """
+        if not self.bulk or self.wanted.get(relation.name, 0) < _BULK_ROWS:
+            return False
+        table = quote_literal(quote(relation.name))
+        cursor = self._guard(
+            relation,
+            "UPDATE pg_catalog.pg_index SET indisready = false, indisvalid = false "
+            f"WHERE indrelid = {table}::regclass",
+        )
+        return cursor.rowcount > 0
+
+    def _guard(self, relation: Relation, statement: str) -> psycopg.Cursor[Any]:
+        """Run a statement; what the server refuses becomes an error that names the constraint."""
+        try:
+            return _run(self.connection, statement)
+        except (psycopg.IntegrityError, psycopg.DataError) as error:
+            name = error.diag.constraint_name or error.diag.column_name or "its types"
+            text = error.diag.message_primary or str(error).splitlines()[0]
+            raise _refusal(
+                relation, name, f"PostgreSQL says: {text}.", sqlstate=error.sqlstate or ""
+            ) from error
+
+
+def _refusal(
+    relation: Relation, constraint: str, why: str, *, hint: str = "", sqlstate: str = ""
+) -> DesignError:
+    return DesignError(
+        f"No valid rows could be made for {relation.name}: {constraint}. {why}",
+        hint=hint,
+        element=f"constraint:{relation.name}.{constraint}",
+        relation=relation.name,
+        constraint=constraint,
+        sqlstate=sqlstate,
+    )
+
+
+def _canonical(design: Design) -> Design:
+    """The design with every type in its one spelling."""
+    relations = tuple(
+        relation.model_copy(
+            update={
+                "columns": tuple(
+                    column.model_copy(update={"type": canonical_type(column.type)})
+                    for column in relation.columns
+                )
+            }
+        )
+        for relation in design.relations
+    )
+    return design.model_copy(update={"relations": relations})
+
+
+def _run(connection: psycopg.Connection, statement: str) -> psycopg.Cursor[Any]:
+    return connection.execute(statement.encode())
