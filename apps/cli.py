@@ -7,7 +7,6 @@ that `a13 --help` stays quick.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -150,16 +149,16 @@ def verify(workspace: WorkspaceArgument, as_json: JsonOption = False) -> None:
 def doctor(as_json: JsonOption = False) -> None:
     """Say what this machine gives A13: binaries, versions, and whether a server starts."""
     from ..config import Settings
-    from ..database.doctor import examine
+    from ..database.facts import describe
 
-    facts = examine(Settings())
+    facts = describe(Settings())
     if as_json:
-        typer.echo(json.dumps(facts, indent=2))
+        typer.echo(facts.model_dump_json(indent=2))
     else:
         from .view import show_facts
 
         show_facts(facts)
-    raise typer.Exit(0 if facts.get("starts") else 1)
+    raise typer.Exit(1 if facts.problem else 0)
 
 
 def main() -> NoReturn:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..adapters.display import summary
+from ..database.facts import ServerFacts
 from ..domain.design import Design
 from ..domain.progress import Event
 from ..domain.result import RunResult
@@ -198,10 +199,26 @@ def show_verification(verification: Verification) -> None:
         )
 
 
-def show_facts(facts: dict[str, object]) -> None:
+def show_facts(facts: ServerFacts) -> None:
     """What `a13 doctor` found."""
     table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in facts.items():
-        text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-        table.add_row(f"[dim]{escape(name.replace('_', ' '))}[/]", escape(text))
-    Console().print(table)
+    for name, text in (
+        ("PostgreSQL", f"{facts.version} ({facts.origin})" if facts.version else "none"),
+        ("programs", facts.bin_dir),
+        ("runs as", facts.server_user),
+        ("cache", f"{facts.cache_dir} ({facts.cache_size_bytes / 1e6:.0f} MB)"),
+        ("start", _milliseconds(facts.start_seconds)),
+        ("stop", _milliseconds(facts.stop_seconds)),
+        ("extensions", ", ".join(facts.extensions)),
+    ):
+        table.add_row(f"[dim]{name}[/]", escape(text))
+    console = Console()
+    console.print(table)
+    if facts.problem:
+        console.print(f"[red]✗[/] {escape(facts.problem)}")
+    else:
+        console.print("[green]✓[/] A private server starts.")
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds * 1000:.0f} ms"

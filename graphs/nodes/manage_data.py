@@ -12,6 +12,7 @@ from ...database.drill import drill
 from ...database.restore import restore as restore_from_backup
 from ...database.retention import drill_retention, plan_retention
 from ...domain.measurement import DrillReport
+from ...domain.recovery import RestoreReport
 from ..context import RunContext, subject_of
 from ..state import Reference, State
 from .spend import spend
@@ -27,12 +28,15 @@ def manage_data(
     context = runtime.context
     report = context.begin(STEP)
     design = context.design(state)
+    # What an earlier corruption taught: its new checks run in every drill that follows.
+    restored = context.report(state, "restore", RestoreReport)
     outcome = drill(
         context.settings,
         context.workspace.path("migrations"),
         design,
         rows=DRILL_ROWS,
         seed=context.settings.seed,
+        rules=restored.rules if restored else (),
         report=report,
     )
     update: State = {"reports": context.save_report(state, "drill", outcome)}

@@ -12,6 +12,7 @@ from ...database import revisions
 from ...database.generate import small_rows
 from ...database.probes import probe
 from ...database.proof import prove
+from ...database.rehearsal import rehearse_rollback
 from ...domain.design import Design
 from ...domain.evidence import Subject
 from ...domain.findings import Failure
@@ -24,7 +25,6 @@ from .spend import add_usage, spend
 
 STEP = "migrate"
 PROBE_DATABASE = "a13_probe"
-ROLLBACK_DATABASE = "a13_rollback"
 # Failures that say nothing about the revision: trying the same again is the right repair.
 TRANSIENT = ("08", "40001", "40P01", "53", "55P03", "57")
 
@@ -115,17 +115,30 @@ def rollback(
     failure = failure_of_state(state)
     assert failure is not None, "rollback is only entered with a failure"
     design = context.design(state)
-    restored, seconds, detail = _fail_and_roll_back(state, context, design)
+    proved = state.get("proved", [])
+    rehearsal = rehearse_rollback(
+        context.server(),
+        context.workspace.path("migrations"),
+        base=proved[-1] if proved else None,
+        load_rows=small_rows(design, seed=context.settings.seed),
+    )
     aside = _set_aside(context, state, failure)
     record = context.record(
         "rollback",
         "After the rollback the catalog is exactly as before the failing revision."
-        if restored
-        else f"The rollback did not restore the catalog: {detail}",
-        "passed" if restored else "failed",
+        if rehearsal.restored
+        else f"The rollback did not restore the catalog: {rehearsal.detail}",
+        "passed" if rehearsal.restored else "failed",
         subjects=aside,
-        facts={"revision": failure.revision, "sqlstate": failure.sqlstate, "detail": detail},
-        seconds=seconds,
+        facts={
+            "revision": failure.revision,
+            "sqlstate": failure.sqlstate,
+            "failure": failure.message,
+            "stood_at": rehearsal.stood_at,
+            "fingerprint_before": rehearsal.fingerprint_before,
+            "fingerprint_after": rehearsal.fingerprint_after,
+        },
+        seconds=rehearsal.seconds,
     )
     update: State = {"evidence": {**state.get("evidence", {}), "rollback": record.id}}
     counters = spend(state, context.budget, "migration_repairs")
@@ -159,34 +172,22 @@ def _give_up(
     return Command(goto="acceptance", update=update)
 
 
-def _fail_and_roll_back(
-    state: State, context: RunContext, design: Design
-) -> tuple[bool, float, str]:
-    """Bring a throwaway database to the last proved revision, fail again, roll back, compare."""
-    server = context.server()
-    directory = context.workspace.path("migrations")
-    proved = state.get("proved", [])
-    with context.database(ROLLBACK_DATABASE) as name:
-        return revisions.rehearse_rollback(
-            server,
-            name,
-            directory,
-            base=proved[-1] if proved else None,
-            load_rows=small_rows(design, seed=context.settings.seed),
-        )
-
-
 def _set_aside(context: RunContext, state: State, failure: Failure) -> list[Subject]:
     """Keep the text of the revisions that did not pass, outside of the history."""
     directory = context.workspace.path("migrations")
     proved = state.get("proved", [])
     attempt = state.get("counters", {}).get("migration_repairs", 0) + 1
+    history = revisions.read_history(directory)
+    # Rows that the schema refuses, or catalogs that differ, name no revision: then it is the
+    # oldest that has not passed.
+    unproved = [revision.id for revision in history if revision.id not in proved]
+    culprit = failure.revision if failure.revision in unproved else (unproved or [""])[0]
     subjects = []
-    for revision in reversed(revisions.read_history(directory)):
+    for revision in reversed(history):
         if revision.id in proved:
             break
         source = directory / "versions" / revision.filename
-        if revision.id == failure.revision:
+        if revision.id == culprit:
             text = source.read_text(encoding="utf-8")
             target = f"evidence/failed/attempt-{attempt}-{revision.filename}.txt"
             subjects.append(context.workspace.write(target, text))
