@@ -155,7 +155,9 @@ def _draw(
     keys = primary | foreign
     most = 18 if total <= 12 else 12 if total <= 30 else 0
     others = [c.name for c in table.columns if c.name not in keys]
-    shown = keys | set(others[: max(0, most - len(keys))])
+    room = max(0, most - len(keys))
+    # A note that one column is left out would take the place of that column.
+    shown = keys | set(others if len(others) <= room + 1 else others[:room])
     rows: list[Row] = []
     port: dict[str, int] = {}
     for column in table.columns:
@@ -203,7 +205,7 @@ def _svg(picture: Picture, title: str, version: str) -> str:
     placement = picture.placement
     legend, legend_height, legend_width = _legend(picture, max(placement.width, 640))
     inner = max(placement.width, legend_width)
-    width, height = inner + 2 * EDGE, placement.height + TITLE + legend_height + 2 * EDGE
+    width, height = inner + 2 * EDGE, placement.height + TITLE + legend_height + 3 * EDGE
     left = EDGE + (inner - placement.width) // 2
     top = EDGE + TITLE
     hidden = len(picture.badges) > 0
@@ -283,13 +285,7 @@ def _box(drawn: Drawn, x: int, y: int, width: int) -> str:
             parts.append(f'<text x="36" y="{middle + 4}" class="m">{_text(row.name)}</text></g>')
             continue
         if row.mark:
-            fill, ink = (tint, dark) if row.mark != "FK" else ("#F1F1F4", "#52525B")
-            mark = "PK" if row.mark == "PF" else row.mark
-            parts.append(
-                f'<rect x="9" y="{middle - 7}" width="21" height="14" rx="4" fill="{fill}"'
-                + (f' stroke="{line}" stroke-dasharray="2 2"' if row.mark == "PF" else "")
-                + f'/><text x="19.5" y="{middle + 3.2}" class="k" fill="{ink}">{mark}</text>'
-            )
+            parts.append(_pill(9, middle - 7, row.mark, (line, tint, dark)))
         style = "p" if row.mark in ("PK", "PF") else "c"
         parts.append(f'<text x="36" y="{middle + 4}" class="{style}">{_text(row.name)}</text>')
         parts.append(
@@ -297,6 +293,17 @@ def _box(drawn: Drawn, x: int, y: int, width: int) -> str:
         )
     parts.append("</g>")
     return "\n".join(parts)
+
+
+def _pill(x: int, y: int, mark: str, colour: tuple[str, str, str]) -> str:
+    """PK or FK; a key that is a reference too has a dashed border."""
+    line, fill, ink = colour if mark != "FK" else ("", "#F1F1F4", "#52525B")
+    border = f' stroke="{line}" stroke-dasharray="2 2"' if mark == "PF" else ""
+    text = "PK" if mark == "PF" else mark
+    return (
+        f'<rect x="{x}" y="{y}" width="21" height="14" rx="4" fill="{fill}"{border}/>'
+        f'<text x="{x + 10.5}" y="{y + 10.2}" class="k" fill="{ink}">{text}</text>'
+    )
 
 
 def _edges(picture: Picture) -> list[str]:
@@ -419,6 +426,8 @@ def _legend(picture: Picture, width: int) -> tuple[list[str], int, int]:
             items.append((stroke + parent_mark(0, -4, 1, False, grey), "exactly one"))
         if optional:
             items.append((stroke + parent_mark(0, -4, 1, True, grey), "one or none"))
+    if any(row.mark == "PF" for drawn in picture.drawn for row in drawn.rows):
+        items.append((_pill(0, -11, "PF", ("#52525B", "#F1F1F4", "#52525B")), "key and reference"))
     if any(row.type.endswith("?") for drawn in picture.drawn for row in drawn.rows):
         items.append((f'<text x="8" class="c" fill="{grey}">?</text>', "may be null"))
     for hub, letter in picture.badges.items():

@@ -138,7 +138,7 @@ def domains_of(
     total = sum(edges.values())
     degree = Counter(name for edge, n in edges.items() for name in edge for _ in range(n))
     groups: list[set[str]] = [{table.name} for table in tables if degree[table.name]]
-    limit = max(4, round(len(tables) / 2.5))
+    limit = max(5, round(len(tables) / 2.5))
     while total:
         best: tuple[float, int, int] | None = None
         for i, left in enumerate(groups):
@@ -156,6 +156,16 @@ def domains_of(
         if best is None or (best[0] <= 0 and min(len(groups[i]) for i in best[1:]) > 1):
             break
         groups[best[1]] |= groups.pop(best[2])
+    # A table alone joins the group that it has most to do with, if it has to do with any.
+    for alone in [group for group in groups if len(group) == 1]:
+        near = [
+            (sum(n for edge, n in edges.items() if edge & alone and edge & group), -position)
+            for position, group in enumerate(groups)
+            if group is not alone
+        ]
+        if near and max(near)[0]:
+            groups[-max(near)[1]] |= alone
+            groups = [group for group in groups if group is not alone]
     lonely = {table.name for table in tables} - {name for group in groups for name in group}
     if lonely:
         groups.append(lonely)
