@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from ..domain.design import Design
 from ..domain.findings import Failure
 from ..domain.naming import exclusion_name, index_name, primary_key_name, unique_name
+from ..errors import A13Error
 
 _DSN = re.compile(r"(?i)(postgres(?:ql)?(?:\+\w+)?://[^\s:/@]*:)[^\s@]*@|(password=)\S+")
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"')
@@ -44,9 +45,10 @@ def failure_of(
     cause = database_error(error)
     if cause is None:
         text = str(error).strip() or type(error).__name__
+        facts = error.facts if isinstance(error, A13Error) else {}
         return Failure(
             kind=kind, message=_masked(text), statement=statement, revision=revision,
-            element=element,
+            element=str(facts.get("element") or element), sqlstate=str(facts.get("sqlstate") or ""),
         )  # fmt: skip
     diagnosis = cause.diag
     message = diagnosis.message_primary or str(cause).strip() or type(cause).__name__

@@ -20,7 +20,7 @@ from ..domain.design import Design
 from ..domain.findings import Failure
 from ..domain.measurement import RevisionProof
 from ..domain.progress import Report, silent
-from ..errors import ConfigError
+from ..errors import ConfigError, DesignError
 from .catalog import read_catalog
 from .compile import compile_design
 from .conformity import design_differences
@@ -156,7 +156,7 @@ class _Proof:
             try:
                 with connection.transaction():
                     self.load_rows(connection)
-            except psycopg.Error as error:
+            except (psycopg.Error, DesignError) as error:
                 raise _Stopped(failure_of(error, kind="load", design=self.design)) from error
         self._done("rows loaded", started)
 
