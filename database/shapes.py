@@ -132,14 +132,25 @@ def read_shapes(relation: Relation, free: frozenset[str]) -> Shapes:
         if column.values and not column.type.endswith("[]"):
             shapes.domains[column.name] = Domain(one_of=column.values)
     reader = _Reader(shapes, types, free)
+    tight: list[tuple[str, Rest]] = []
     for check in relation.checks:
         rendered = parse_predicate(check.expression, types)
         for conjunct in _conjuncts(parse_tree(rendered.sql)):
+            columns = tuple(dict.fromkeys(c.name for c in conjunct.find_all(exp.Column)))
+            rest = Rest(check_name(relation, check), render(conjunct), columns)
+            before = (len(shapes.orders), len(shapes.assignments))
             if not reader.absorb(conjunct):
-                columns = tuple(dict.fromkeys(c.name for c in conjunct.find_all(exp.Column)))
-                text = render(conjunct)
-                shapes.rest.append(Rest(check_name(relation, check), text, columns))
-    _spread_bounds(shapes)
+                shapes.rest.append(rest)
+            elif before[0] < len(shapes.orders):
+                tight.append((shapes.orders[-1].upper, rest))
+            elif before[1] < len(shapes.assignments):
+                tight.append((list(shapes.assignments)[-1], rest))
+    _spread_bounds(shapes, types)
+    # Between a lower column and a bound there may be no room left: those rows are tried again.
+    for column, rest in tight:
+        domain = shapes.domain(column)
+        if domain.high is not None or (column in shapes.assignments and domain != Domain()):
+            shapes.rest.append(rest)
     return shapes
 
 
@@ -336,14 +347,16 @@ class _Reader:
         return True
 
 
-def _spread_bounds(shapes: Shapes) -> None:
+def _spread_bounds(shapes: Shapes, types: Mapping[str, str]) -> None:
     """What bounds the upper column bounds the lower one too."""
     for _ in shapes.orders:
         for order in shapes.orders:
             high = shapes.domain(order.upper).high
-            if high is not None:
+            if high is not None and high.number is not None:
                 domain = shapes.domain(order.lower)
-                tight = _tighter(domain.high, Bound(high.text, True), -1)
+                whole = family(types[order.lower]) == "integer"
+                below = Bound(str(high.number - 1), high.open) if whole else Bound(high.text, True)
+                tight = _tighter(domain.high, below, -1)
                 shapes.domains[order.lower] = replace(domain, high=tight)
             low = shapes.domain(order.lower).low
             if low is not None:

@@ -150,6 +150,8 @@ def _number(column: Column, domain: Domain, draws: Draws, unique: bool) -> Spec:
     low, high, step, power = number_range(column, domain)
     places = max(0, -int(step.as_tuple().exponent))
     if unique:
+        if domain.low is None and domain.high is not None and high < step:
+            return Spec(f"({high} - (a13_g - 1) * {step})")
         if domain.low is None:
             low = step
         room = None if domain.high is None else max(0, int((high - low) / step) + 1)
