@@ -123,9 +123,11 @@ def check_values(design: Design) -> Iterator[Finding]:
             if len(set(column.values)) < len(column.values):
                 yield _value(element, "A value stands in the set twice.")
             known = types.get(column.name)
-            bad = [v for v in column.values if known is not None and not fits(v, known)]
+            # The closed set of an array column is that of its elements.
+            single = None if known is None else known.removesuffix("[]")
+            bad = [v for v in column.values if single is not None and not fits(v, single)]
             if bad:
-                yield _value(element, f"{bad[0][:60]!r} is not a value of {known}.")
+                yield _value(element, f"{bad[0][:60]!r} is not a value of {single}.")
 
 
 def fits(text: str, known: str) -> bool:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from a13.checks import RULES, WAIVABLE, check_design
+from a13.database.compile import compile_design
+from a13.database.server import Server
 from a13.domain.design import (
     Check,
     Column,
@@ -149,6 +151,7 @@ CASES: list[tuple[str, str, str, Change]] = [
     ("K8", "error", "relation:tenants", chain(more("tenants.columns", col("first_order_id", "bigint")), more("tenants.foreign_keys", fk("first_order_id", to="orders")))),
     ("K9", "warning", "column:other.tenant_id", another(col("tenant_id", "bigint"))),
     ("K9", "warning", "column:other.company_id", chain(another(col("a"), name="companies"), another(col("company_id", "bigint")))),
+    ("type", "error", "constraint:orders.ex_orders_tags_starts_at", more("orders.exclusions", Exclusion(equal_columns=("tags",), start_column="starts_at", end_column="ends_at"))),
     # Types and values
     ("type", "error", "column:orders.status", column("orders.status", type="money", values=(), default=None)),
     ("type", "error", "column:orders.quantity", column("orders.quantity", type="INT")),
@@ -168,6 +171,7 @@ CASES: list[tuple[str, str, str, Change]] = [
     ("values", "error", "column:orders.status", column("orders.status", values=("open", "open"))),
     ("values", "error", "column:orders.status", column("orders.status", type="character varying(3)")),
     ("values", "error", "column:orders.status", column("orders.status", default="'shipped'")),
+    ("values", "error", "column:orders.tags", column("orders.tags", type="integer[]", values=("x",))),
     # Shapes
     ("N2", "error", "column:other.product_ids", another(col("product_ids", "bigint[]"))),
     ("N3", "warning", "relation:other", another(col("tenant_id", "bigint"), col("attribute_name"), col("value"), foreign_keys=(fk("tenant_id", to="tenants"),), indexes=(ix("tenant_id"),))),
@@ -314,7 +318,7 @@ FINE: list[Change] = [
     another(col("country_code", values=("DE", "FR")), col("at", "time without time zone")),
     another(col("n", "smallint", values=("1", "-2"), default="1")),
     another(col("doc", "jsonb"), indexes=(ix("doc", method="gin"), ix("id", method="hash"))),
-    another(col("sales_2024", "bigint")),
+    another(col("sales_2024", "bigint"), col("colours", "text[]", values=("red", "blue"))),
     another(col("external_id")),
     another(col("a"), primary_key=("id",), retention=KEEP),
     twin(name="again", sla=Sla(percentile=99, target_ms=90, concurrency=20)),
@@ -329,6 +333,16 @@ FINE: list[Change] = [
 @pytest.mark.parametrize("change", FINE)
 def test_what_is_fine_is_left_alone(clean: Design, change: Change) -> None:
     assert check_design(change(clean)) == ()
+
+
+@pytest.mark.parametrize("change", [lambda design: design, *FINE])
+def test_what_is_fine_is_built_by_a_server(
+    clean: Design, change: Change, server: Server, database: str
+) -> None:
+    with server.connect(database, autocommit=False) as connection:
+        for statement in compile_design(change(clean)):
+            connection.execute(statement.sql)  # type: ignore[arg-type]
+        connection.rollback()
 
 
 def test_a_longer_name_in_other_words_is_no_clash(clean: Design) -> None:
