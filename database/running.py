@@ -122,8 +122,8 @@ def launch(
 ) -> RunningServer:
     """Start a server on a cluster and wait until it accepts connections.
 
-    A standby, and a recovery that waits at its target, count as started. Raises ServerError with
-    the end of the log.
+    A recovery is waited for to its end, or to its target if it pauses there; a standby counts as
+    started. Raises ServerError with the end of the log.
     """
     sockets = socket_directory(directory)
     log_path = directory.path / "server.log"
@@ -150,7 +150,7 @@ def launch(
             running,
             before,
             patience,
-            settled=lambda: recovering and _stays_in_recovery(running, password),
+            settled=lambda: not recovering or _recovery_is_over(running, password),
         )
     except BaseException as error:
         if isinstance(error, ServerError):
@@ -166,7 +166,11 @@ def _wait(
     patience_seconds: float,
     settled: Callable[[], bool],
 ) -> None:
-    """Poll the state that the server writes to the eighth line of its lock file."""
+    """Poll the state that the server writes to the eighth line of its lock file.
+
+    "ready": it accepts connections, if only read-only ones. "standby": it will never do so while
+    it recovers (hot_standby is off).
+    """
     deadline = time.monotonic() + patience_seconds
     pause_seconds = 0.004
     while True:
@@ -180,22 +184,30 @@ def _wait(
                 hint=_start_hint(running.log_path),
                 exit_code=running.guard.returncode,
             )
-        if state == "ready" or (state == "standby" and settled()):
+        if state == "ready" and settled():
+            return
+        if state == "standby" and (running.data / "standby.signal").exists():
             return
         time.sleep(pause_seconds)
         pause_seconds = min(pause_seconds * 1.1, 0.05)
 
 
-def _stays_in_recovery(running: RunningServer, password: str) -> bool:
-    """A standby, or a recovery that reached its target and waits there."""
+def _recovery_is_over(running: RunningServer, password: str) -> bool:
+    """Whether a server that answers is where its recovery leads.
+
+    It has ended and writes are welcome, or it reached its target and waits there, or it is a
+    standby, which recovers for ever.
+    """
     if (running.data / "standby.signal").exists():
         return True
     with (
         contextlib.suppress(psycopg.Error),
         running.connect("postgres", password, autocommit=True) as connection,
     ):
-        row = connection.execute("SELECT pg_get_wal_replay_pause_state()").fetchone()
-        return row is not None and row[0] == "paused"
+        row = connection.execute(
+            "SELECT CASE WHEN pg_is_in_recovery() THEN pg_get_wal_replay_pause_state() END"
+        ).fetchone()
+        return row is not None and row[0] in (None, "paused")
     return False
 
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from a13.config import Settings
+from a13.database import profiles
 from a13.database.directories import postmaster_pid
 from a13.database.facts import describe
 from a13.database.server import Server, work_directory
@@ -353,6 +354,41 @@ def test_a_base_backup_runs_as_a_second_server() -> None:
             assert value(standby, "SELECT pg_is_in_recovery()") is True
 
 
+def test_a_recovery_counts_as_started_when_it_waits_at_its_target() -> None:
+    with work_directory(Settings()) as folder, Server(profile="durable") as first:
+        first.run("pg_basebackup", "-D", folder / "copy", "-c", "fast", check=True, timeout=120)
+        (folder / "copy" / "recovery.signal").touch()
+        target = {"restore_command": "false", "recovery_target": "immediate"}
+        paused = Server(profile="durable", data_directory=folder / "copy", parameters=target)
+        with paused:
+            assert value(paused, "SELECT pg_get_wal_replay_pause_state()") == "paused"
+        promoted = Server(
+            profile="durable",
+            data_directory=folder / "copy",
+            parameters={**target, "recovery_target_action": "promote"},
+        )
+        with promoted:
+            assert value(promoted, "SELECT pg_is_in_recovery()") is False
+
+
+def test_a_recovery_that_misses_its_target_is_told_from_its_log() -> None:
+    with work_directory(Settings()) as folder, Server(profile="durable") as first:
+        first.run("pg_basebackup", "-D", folder / "copy", "-c", "fast", check=True, timeout=120)
+        (folder / "copy" / "recovery.signal").touch()
+        beyond = {"restore_command": "false", "recovery_target_name": "never"}
+        second = Server(profile="durable", data_directory=folder / "copy", parameters=beyond)
+        with pytest.raises(ServerError, match="before configured recovery target was reached"):
+            second.start()
+        assert (folder / "copy" / "PG_VERSION").exists()
+
+
+def test_a_small_shared_memory_is_avoided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiles, "_SHARED_MEMORY_BYTES", 1 << 60)
+    with Server() as server:
+        expected = "mmap" if Path("/dev/shm").is_dir() else "posix"
+        assert value(server, "SHOW dynamic_shared_memory_type") == expected
+
+
 def test_a_folder_that_is_no_cluster_is_refused() -> None:
     with work_directory(Settings()) as folder:
         (folder / "data").mkdir()
@@ -460,6 +496,26 @@ def test_root_needs_an_unprivileged_user(user: str) -> None:
     with pytest.raises(ConfigError, match="does not run as root") as error:
         Server(settings=Settings(server_user=user))
     assert "A13_SERVER_USER" in error.value.hint
+
+
+@needs_root
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed")
+def test_a_root_that_may_not_change_users_is_told(own_cache: Path) -> None:
+    script = """if True:
+        from a13.database.server import Server
+        from a13.errors import ConfigError
+        try:
+            Server()
+        except ConfigError as error:
+            print(error)
+    """
+    done = subprocess.run(
+        ["setpriv", "--bounding-set", "-setuid,-setgid", sys.executable, "-c", script],
+        env={**os.environ, "A13_CACHE_DIR": str(own_cache / "cache")},
+        capture_output=True,
+        text=True,
+    )
+    assert "may not run programs as the user nobody" in done.stdout, done.stderr
 
 
 # -- several at once -------------------------------------------------------------------------
