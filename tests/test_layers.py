@@ -10,6 +10,7 @@ import ast
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ planner never sees a server."""
 READS_ENVIRONMENT: dict[str, str] = {
     "config.py": "the only reader of settings",
     "database/binaries.py": "looks for a local PostgreSQL on PATH",
-    "database/directories.py": "hands the environment on to a child process",
+    "database/owners.py": "hands the environment on to a child process",
     "database/processes.py": "hands a cleaned environment on to PostgreSQL's programs",
 }
 """Files that may touch `os.environ`, and why. Only config.py reads A13's own variables."""
@@ -105,7 +106,8 @@ def folders(root: Path) -> Iterator[Path]:
         yield from (p for p in sorted(path.rglob("*")) if p.is_dir() and not skipped(p))
 
 
-def sources(root: Path) -> list[Source]:
+@cache
+def sources(root: Path) -> tuple[Source, ...]:
     found: list[Source] = []
     for path in [*root.glob("*.py"), *(f for d in folders(root) for f in d.glob("*.py"))]:
         relative = path.relative_to(root)
@@ -121,7 +123,7 @@ def sources(root: Path) -> list[Source]:
                 lines=text.count("\n"),
             )
         )
-    return sorted(found, key=lambda source: source.path)
+    return tuple(sorted(found, key=lambda source: source.path))
 
 
 def from_targets(source: Source, node: ast.ImportFrom) -> Iterator[tuple[str, ...]]:
