@@ -32,17 +32,18 @@ class Problem(Value):
 
 
 class Verification(Value):
-    """What the verifier found. `intact` leaves out what honestly failed."""
+    """What the verifier found.
+
+    `ok` says that the evidence holds. A run may honestly have failed: `failures` names the failed
+    records that no later pass has replaced, and they are no fault of the evidence. A ticked box
+    or a met criterion over such a record is one, and stands among the `problems`.
+    """
 
     ok: bool
     records: int
     head: str
     problems: tuple[Problem, ...] = ()
-
-    @property
-    def intact(self) -> bool:
-        """True where the evidence is whole, even if it says that something failed."""
-        return all(problem.kind == "failed" for problem in self.problems)
+    failures: tuple[Problem, ...] = ()
 
 
 _BOX = re.compile(r"^\s*- \[(.)\] (.*)$")
@@ -76,13 +77,18 @@ def verify(workspace: Path | str) -> Verification:
     hashes = [hashlib.sha256(line).hexdigest() for line in lines]
     problems += _chain(records, hashes)
     known = tuple(records.values())
-    problems += _outcomes(known)
     problems += _subjects(place, known)
     problems += _unrecorded(place, known)
     if data is not None:
         problems += _progress(place, known, hashes)
     head = hashes[-1] if hashes else ""
-    return Verification(ok=not problems, records=len(lines), head=head, problems=tuple(problems))
+    return Verification(
+        ok=not problems,
+        records=len(lines),
+        head=head,
+        problems=tuple(problems),
+        failures=tuple(_failures(known)),
+    )
 
 
 def _line(number: int) -> str:
@@ -137,7 +143,7 @@ def _chain(records: dict[int, Record], hashes: list[str]) -> Iterator[Problem]:
         before = max(number, before + 1)
 
 
-def _outcomes(records: tuple[Record, ...]) -> Iterator[Problem]:
+def _failures(records: tuple[Record, ...]) -> Iterator[Problem]:
     """Failed records that no later pass through their step has replaced."""
     old = superseded(records)
     for record in records:
