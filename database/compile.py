@@ -61,12 +61,11 @@ def compile_design(design: Design) -> tuple[Statement, ...]:
     cannot be compiled, ExpressionError for a text that is not allowed.
     """
     _check_names(design)
-    statements = [_extension(name) for name in extensions(design)]
-    statements += roles(design)
     ordered, late = _order(design)
-    for relation in ordered:
-        statements.append(_table(design, relation, late))
-    statements += [_late_key(design, design.relation(edge.relation), edge.key) for edge in late]
+    tables = [_table(design, relation, late) for relation in ordered]
+    tables += [_late_key(design, design.relation(edge.relation), edge.key) for edge in late]
+    statements = [_extension(name) for name in extensions(design)]
+    statements += [*roles(design), *tables]
     for relation in ordered:
         statements += _unique_indexes(relation)
         statements += [

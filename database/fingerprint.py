@@ -18,6 +18,8 @@ from .fingerprint_sql import QUERIES
 from .server import Server
 
 VERSION_TABLE = "alembic_version"
+# Comments, settings of the session that restores, and marks that are new in every dump.
+_NOISE = ("--", "SET ", "SELECT pg_catalog.set_config", "\\restrict", "\\unrestrict")
 _HEADER = re.compile(r"^-- (?:Data for )?Name: (.*?); Type: (.*?); Schema: (.*?);.*$")
 
 
@@ -40,7 +42,7 @@ def read_fingerprint(
     with snapshot(connection) as cursor:
         for query in QUERIES:
             for kind, name, facts in cursor.execute(query).fetchall():
-                if not version_table and _of_version_table(kind, name):
+                if not version_table and _of_version_table(kind, name, facts):
                     continue
                 objects[f"{kind} {name}"] = canonical_json(_portable(facts) if portable else facts)
     return Fingerprint(objects=objects, sha256=sha256_of_json(objects))
@@ -71,13 +73,13 @@ def schema_dump(server: Server, database: str) -> dict[str, str]:
         database=database, check=True,
     )  # fmt: skip
     objects: dict[str, list[str]] = {}
-    current = objects.setdefault("dump settings", [])
+    current: list[str] = []
     for line in run.stdout.splitlines():
         header = _HEADER.match(line)
         if header is not None:
             name, kind, schema = header.groups()
             current = objects.setdefault(f"dump of {kind.lower()} {schema}.{name}", [])
-        elif line.strip() and not line.startswith(("--", "\\restrict", "\\unrestrict")):
+        elif line.strip() and not line.startswith(_NOISE):
             current.append(line.rstrip())
     return {name: "\n".join(lines) for name, lines in objects.items()}
 
@@ -92,12 +94,11 @@ def snapshot(connection: psycopg.Connection) -> Iterator[psycopg.Cursor]:
         yield cursor
 
 
-def _of_version_table(kind: str, name: str) -> bool:
-    parts = name.split(".")
-    own = ("alembic_version", "alembic_version_pkc")
-    return kind in ("table", "column", "constraint", "index") and (
-        len(parts) > 1 and parts[0] == "public" and parts[1] in own
-    )
+def _of_version_table(kind: str, name: str, facts: dict[str, object]) -> bool:
+    if kind == "index":
+        return f" ON public.{VERSION_TABLE} " in str(facts.get("definition"))
+    own = f"public.{VERSION_TABLE}"
+    return kind in ("table", "column", "constraint") and (name == own or name.startswith(f"{own}."))
 
 
 _UNPORTABLE = ("owner", "version", "method", "tablespace", "compression", "storage")
