@@ -223,7 +223,7 @@ class _Filler:
             self.design, relation, self.postponed, self.seed, self.parents.rows()
         )
         self._expect_postponed(recipe)
-        made, making = 0, None
+        made, numbers, making = 0, 0, None
         for place, attempt in enumerate(_TRIES):
             if place and made:
                 self._guard(relation, f"DELETE FROM {quote(relation.name)}")
@@ -235,8 +235,9 @@ class _Filler:
         assert making is not None
         if rows and not made and self._has_parents(recipe):
             raise self._unsatisfied(relation, making)
-        exact = making.exact and made == rows
-        self.parents.filled[relation.name] = Filled(made, making.formulas if exact else {})
+        # With a row for every number, a child knows its parent's key from the number.
+        dense = made == rows == numbers
+        self.parents.filled[relation.name] = Filled(made, making.formulas if dense else {})
         for column in relation.columns:
             if column.identity:
                 self._advance(relation, column.name)

@@ -52,7 +52,9 @@ def settle_rules(recipe: Recipe, layers: Layers) -> None:
         else:
             options.append(f"s.{quote(name)} AS {quote(name)}")
     found = "\nLEFT JOIN LATERAL (SELECT o.* FROM (SELECT v.i AS a13_i, "
-    found += f"{', '.join(options)} FROM generate_series(0, {radix - 1}) AS v(i)) AS o WHERE {ok} "
+    # A row that is fine has no choices to go through.
+    many = f"CASE WHEN s.a13_ok THEN -1 ELSE {radix - 1} END"
+    found += f"{', '.join(options)} FROM generate_series(0, {many}) AS v(i)) AS o WHERE {ok} "
     found += "ORDER BY hashint8extended(s.a13_g, o.a13_i) LIMIT 1) AS r ON NOT s.a13_ok"
     layers.add(
         {
@@ -97,8 +99,9 @@ def _all_values(column: Column, domain: Domain, few: int) -> list[str]:
     return [at_index(column, domain, str(place)) for place in range(1, few + 1)]
 
 
-def settle_partial_keys(recipe: Recipe, layers: Layers) -> None:
-    """Where a partial key repeats, take the later row out of the key's predicate."""
+def settle_partial_keys(recipe: Recipe, layers: Layers) -> bool:
+    """Where a partial key repeats, take the later row out of its predicate. True if one does."""
+    found = False
     for unique in recipe.keys.partial:
         if not all(layers.has(c) for c in unique.columns):
             continue
@@ -114,6 +117,8 @@ def settle_partial_keys(recipe: Recipe, layers: Layers) -> None:
             },
             drop=("a13_repeat",),
         )
+        found = True
+    return found
 
 
 def drop_repeated(recipe: Recipe, layers: Layers) -> bool:

@@ -30,7 +30,7 @@ class Making:
 
     `sql` gives the columns in the order of `columns`. `exact`: each number gives one row.
     `room`: how many rows there can be at most, None for any number. `formulas`: columns that
-    follow from the number alone.
+    follow from the number alone, as long as no number was dropped.
     """
 
     sql: str
@@ -111,6 +111,7 @@ class Maker:
         self.even = even
         self.layers = Layers(numbers)
         self.exact = True
+        self.sorted = True
         self.room: int | None = None
         self.formulas: dict[str, str] = {}
 
@@ -123,23 +124,24 @@ class Maker:
         self._counters()
         self._followers()
         self._nulls()
-        repairs.settle_partial_keys(recipe, layers)
+        if repairs.settle_partial_keys(recipe, layers):
+            self.sorted = False
         unfiltered = layers.sql
         if recipe.shapes.rest:
             self.exact = False
             repairs.settle_rules(recipe, layers)
         if repairs.drop_repeated(recipe, layers):
-            self.exact = False
+            self.exact = self.sorted = False
         if not self.exact:
-            layers.sql = f"SELECT * FROM ({layers.sql}) AS f ORDER BY a13_g LIMIT {self.rows}"
+            order = "" if self.sorted else " ORDER BY a13_g"
+            layers.sql = f"SELECT * FROM ({layers.sql}) AS f{order} LIMIT {self.rows}"
+            self.sorted = True
         self._own_links()
         columns = tuple(
             c.name for c in recipe.relation.columns if c.generated is None and layers.has(c.name)
         )
         listed = ", ".join(quote(name) for name in columns)
-        order = "" if self.exact else " ORDER BY a13_g"
-        if not self.exact:
-            self.formulas = {}
+        order = "" if self.sorted else " ORDER BY a13_g"
         return Making(
             sql=f"SELECT {listed} FROM ({layers.sql}) AS made{order}",
             columns=columns,
@@ -213,7 +215,7 @@ class Maker:
             self._turns(link, within)
             self.layers.add(where=f"a13_turn <= {count}")
             ordinal = f"(1 + (a13_turn - 1 + a13_shift % {count}) % {count})"
-            self.exact = False
+            self.exact = self.sorted = False
         if shelf is None:
             values = self.parents.formulas(link, ordinal) or {}
             self.layers.add({c: values[c] for c in missing}, drop=("a13_turn", "a13_shift"))
@@ -224,7 +226,7 @@ class Maker:
             joins=f"\nJOIN {shelf.table} AS p ON p.a13_o = s.a13_o",
             drop=("a13_o",),
         )
-        self._sort()
+        self.sorted = False
 
     def _pick_in_scope(
         self, link: Link, scope: tuple[str, ...], missing: list[str], shelf: Shelf | None
@@ -247,8 +249,8 @@ class Maker:
             joins=f"\n{join} {shelf.table} AS p ON p.a13_o = s.a13_o AND {same}",
             drop=("a13_o",),
         )
-        self.exact = self.exact and False
-        self._sort()
+        self.exact = self.exact and link.optional and within is None
+        self.sorted = False
 
     def _draw(self, link: Link, count: str) -> str:
         purpose = "+".join(link.columns)
@@ -303,10 +305,6 @@ class Maker:
         filled = self.parents.filled.get(link.parent)
         return f"{filled.rows if filled else 1}::bigint"
 
-    def _sort(self) -> None:
-        """Joins may change the order of rows and lose some: neither may show."""
-        self.exact = False
-
     # -- values --------------------------------------------------------------------------------
 
     def _plain(self, name: str) -> str:
@@ -337,23 +335,23 @@ class Maker:
             if c.generated is None and c.name not in later and not self.layers.has(c.name)
         }
         self.layers.add(values)
-        if self.room is not None and self.exact:
+        if self.room is not None:
             self.layers.add(where=f"a13_g <= {self.room}")
 
     def _counters(self) -> None:
         recipe = self.recipe
         for name, within in recipe.keys.counters.items():
-            turn, over = self._window(within)
+            turn = self._window(within)
             column = recipe.relation.column(name)
             sql, most = count_value(column, recipe.shapes.domain(name), recipe.draws, turn)
             self.layers.add({name: f"({sql})::{column.type}"})
+            self.sorted = False
             if most is not None:
                 self.layers.add({"a13_turn": turn}, drop=())
                 self.layers.add(where=f"a13_turn <= {most}", drop=("a13_turn",))
                 self.exact = False
-            del over
         for name, within in recipe.keys.few.items():
-            turn, _ = self._window(within)
+            turn = self._window(within)
             column, domain = recipe.relation.column(name), recipe.shapes.domain(name)
             size = few_values(column, domain) or 1
             self.layers.add({"a13_turn": turn})
@@ -363,14 +361,15 @@ class Maker:
                 where=f"a13_turn <= {size}",
                 drop=("a13_turn",),
             )
-            self.exact = False
+            self.exact = self.sorted = False
         for exclusion in recipe.relation.exclusions:
             self.layers.add(exclusion_values(recipe.relation, exclusion, recipe.draws))
+            self.sorted = False
 
-    def _window(self, within: tuple[str, ...]) -> tuple[str, str]:
+    def _window(self, within: tuple[str, ...]) -> str:
         listed = ", ".join(quote(c) for c in within)
         over = f"PARTITION BY {listed} ORDER BY a13_g" if listed else "ORDER BY a13_g"
-        return f"row_number() OVER ({over})", over
+        return f"row_number() OVER ({over})"
 
     def _followers(self) -> None:
         recipe = self.recipe
@@ -446,7 +445,7 @@ class Maker:
                 f"ON p.a13_rank = {earlier} AND {absent}{same}"
             )
             self.layers.columns = [*self.layers.columns, *missing]
-            self._sort()
+            self.sorted = False
 
 
 def predicate(relation: Relation, text: str) -> str:

@@ -24,6 +24,7 @@ _FLIPPED: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.GT: exp.LT, exp.GTE: exp.LTE, exp.LT: exp.GT, exp.LTE: exp.GTE, exp.EQ: exp.EQ,
     exp.NEQ: exp.NEQ,
 }  # fmt: skip
+_SIGNS: dict[type[exp.Expr], str] = {exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
 _LENGTHS = ("length", "char_length", "character_length")
 _TRIMS = ("btrim", "trim", "ltrim", "rtrim")
 _ORDERED = ("integer", "numeric", "float", "timestamp", "date", "time")
@@ -147,9 +148,9 @@ def read_shapes(relation: Relation, free: frozenset[str]) -> Shapes:
                 tight.append((list(shapes.assignments)[-1], rest))
     _spread_bounds(shapes, types)
     # Between a lower column and a bound there may be no room left: those rows are tried again.
-    for column, rest in tight:
-        domain = shapes.domain(column)
-        if domain.high is not None or (column in shapes.assignments and domain != Domain()):
+    for name, rest in tight:
+        domain = shapes.domain(name)
+        if domain.high is not None or (name in shapes.assignments and domain != Domain()):
             shapes.rest.append(rest)
     return shapes
 
@@ -220,7 +221,7 @@ class _Reader:
         if kind is exp.NEQ:
             # The generator never writes an empty text, trimmed or not.
             return value == "" and self._text_of(left) is not None
-        sign = {exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}[kind]
+        sign = _SIGNS[kind]
         if value is not None:
             return self._length(left, value, sign) or self._bound(left, value, sign)
         return self._order(left, right, sign)
