@@ -57,7 +57,8 @@ def test_scratch_does_not_sync_and_has_checksums(server: Server) -> None:
 def test_text_is_utf8_and_sorts_by_code_point(server: Server, database: str) -> None:
     assert value(server, "SHOW server_encoding", database) == "UTF8"
     assert value(server, "SELECT 'a' > 'B'", database) is True
-    assert value(server, "SELECT upper('ä')", database) in ("Ä", "ä")  # libc's C leaves it
+    expected = "Ä" if server.binaries.major >= 17 else "ä"  # libc's C knows ASCII only
+    assert value(server, "SELECT upper('ä')", database) == expected
 
 
 # -- who can reach it ------------------------------------------------------------------------
