@@ -49,7 +49,10 @@ _MARKED: tuple[tuple[str, re.Pattern[str]], ...] = (
         "token",
         re.compile(r"\b(?:Bearer|Basic) +((?=[^\s]{0,60}[0-9=])[A-Za-z0-9._~+/=-]{12,4000})"),
     ),
-    ("password", re.compile(r"(?i)\b(?:password|identified by)[ \t]{1,8}'([^'\r\n]{1,200})'")),
+    (
+        "password",
+        re.compile(r"(?i)\b(?:password|identified by)[ \t]{1,8}'(?!\[redacted)([^'\r\n]{1,200})'"),
+    ),
 )
 
 # An AWS secret key carries no mark: forty characters, told by the company they keep.
@@ -78,8 +81,10 @@ _PLAIN = frozenset(
     """.split()
 )
 _PLACEHOLDER = re.compile(
-    r"\$\{?[A-Z_][A-Z0-9_]*\}?|:[a-z_]\w*|%\(\w+\)s|%s|\{.*|<.*|\[redacted.*|\*+|x{3,}|\.{3,}|…|-+|\?+"
-    r"|[A-Za-z_][\w.]*[\[(].*"  # code, a type with a length: os.environ["X"], varchar(40)
+    r"\$\{?[A-Z_][A-Z0-9_]*\}?|:[a-z_]\w*|%\(\w+\)s|%s|\{+|\{+[\w .-]*\}+"
+    r"|<[A-Za-z_ -]+>?|\[redacted.*|\*+|x{3,}|(?i:your)[ _-].*|\.{3,}|…|-+|\?+"
+    # Code, or a type with a length: os.environ["X"], crypt('x'), gen(n), varchar(40).
+    r"|[A-Za-z_][\w.]*(?:\[|\(|\((?:[A-Za-z_][\w.]*|\d+(?:,\d+)?)\))"
 )
 _NOT_REST = re.compile(r"[\s\"'`),;|.}\]*]*(?:(?:#|//|--).*)?")
 
@@ -122,9 +127,11 @@ def _assigned(text: str) -> Iterator[_Span]:
         start, end = match.span("quoted" if quoted is not None else "bare")
         value = text[start:end]
         if quoted is None:
-            value = value.rstrip(",;.|)}")
+            value = value.rstrip(",;.|")
+            if not _PLACEHOLDER.fullmatch(value):
+                value = value.rstrip(")}")
             end = start + len(value)
-        first = re.split(r"[,;(|\s]", value, maxsplit=1)[0].lower()
+        first = re.split(r"[,;|\s]", value, maxsplit=1)[0].lower()
         if not value or first in _PLAIN or _PLACEHOLDER.fullmatch(value):
             continue
         tight = sign != ":" and match.end("sign") == start and text[match.end("key")] in "=:"

@@ -40,6 +40,8 @@ SECRETS = [
     ("host=db user=app password=letmein dbname=x", "letmein"),
     ("ALTER ROLE app PASSWORD 'open'", "open"),
     ("user: admin, password: admin", " admin\n"),
+    ("password: Secret(1", "Secret(1"),
+    ("password: {hunter", "{hunter"),
     ("postgresql://h/db?user=u&password=pa55", "pa55"),
 ]
 
@@ -60,6 +62,9 @@ INNOCENT = [
     "PASSWORD=${DB_PASSWORD}",
     'password = os.environ["PGPASSWORD"]',
     "password: ********",
+    'api_key="your-api-key"',
+    "password = gen_password(n)",
+    "API_KEY=<your key>",
     "https://example.com:8080/a@b",
     "see https://example.com/user@home",
     "A task-force-of-2024 and a risk-assessment-number-12.",
@@ -92,6 +97,7 @@ def test_an_innocent_text_is_left_alone(text: str) -> None:
 @pytest.mark.parametrize("text", [text for text, _ in SECRETS])
 def test_redaction_is_idempotent(text: str) -> None:
     assert redact(redact(text)) == redact(text)
+    assert find_secrets(redact(text)) == ()
 
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\nabc+/def==\n-----END RSA PRIVATE KEY-----"
