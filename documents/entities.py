@@ -140,20 +140,20 @@ def domains_of(
     groups: list[set[str]] = [{table.name} for table in tables if degree[table.name]]
     limit = max(5, round(len(tables) / 2.5))
     while total:
+        group_of = {name: number for number, group in enumerate(groups) for name in group}
+        weight = [sum(degree[name] for name in group) for group in groups]
+        between: Counter[tuple[int, int]] = Counter()
+        for edge, number in edges.items():
+            low, high = sorted(group_of[name] for name in edge)
+            if low != high:
+                between[low, high] += number
         best: tuple[float, int, int] | None = None
-        for i, left in enumerate(groups):
-            for j in range(i + 1, len(groups)):
-                right = groups[j]
-                if len(left) + len(right) > limit:
-                    continue
-                between = sum(n for edge, n in edges.items() if edge & left and edge & right)
-                if not between:
-                    continue
-                a, b = (sum(degree[name] for name in group) for group in (left, right))
-                gain = between / total - a * b / (2 * total * total)
+        for (i, j), number in sorted(between.items()):
+            if len(groups[i]) + len(groups[j]) <= limit:
+                gain = number / total - weight[i] * weight[j] / (2 * total * total)
                 if best is None or gain > best[0] + 1e-9:
                     best = (gain, i, j)
-        if best is None or (best[0] <= 0 and min(len(groups[i]) for i in best[1:]) > 1):
+        if best is None or best[0] <= 0:
             break
         groups[best[1]] |= groups.pop(best[2])
     # A table alone joins the group that it has most to do with, if it has to do with any.

@@ -9,12 +9,14 @@ from __future__ import annotations
 import posixpath
 import re
 import unicodedata
+import urllib.parse
 from collections.abc import Iterable, Sequence
 
 from ..domain.identifiers import strip_invisible
 
 NOT_MEASURED = "not measured"
 
+_NOT_TEXT = ("Cc", "Cs", "Zl", "Zp")
 _SPECIAL = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _BLOCK_START = re.compile(r"^(#|>|[-+=](?=\s|$|[-+=])|\d+[.)](?=\s|$)|:(?=-)|!)")
 
@@ -28,7 +30,13 @@ class Md(str):
 def clean(text: str) -> str:
     """The text on one line, without control and invisible characters."""
     text = strip_invisible(text)
-    text = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
+    # Controls, surrogates, line separators, and what no XML may hold.
+    text = "".join(
+        " "
+        if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or ord(c) & 0xFFFE == 0xFFFE
+        else c
+        for c in text
+    )
     return " ".join(text.split())
 
 
@@ -120,8 +128,7 @@ class Linker:
 
     def file(self, target: str, words: str = "") -> Md:
         """A link to a file of the workspace."""
-        address = re.sub(r"[^A-Za-z0-9_./#-]", lambda m: "".join(f"%{b:02X}" for b in m[0].encode()),
-                         self.path(target))  # fmt: skip
+        address = urllib.parse.quote(self.path(target), safe="/#")
         return Md(f"[{inline(words or target)}]({address})")
 
     def evidence(self, ids: Iterable[str]) -> Md:

@@ -119,8 +119,8 @@ def _conditions(dossier: Dossier, link: Linker) -> Md:
     seed = f", generated with seed {environment.seed}" if environment and environment.seed else ""
     words = (
         f"Measured {where}{machine} with {count(rows, 'row')} in "
-        f"{count(len(dossier.loaded), 'table')}{seed}. The server and the clients shared the machine"
-        " and the caches were warm, so expect other figures elsewhere."
+        f"{count(len(dossier.loaded), 'table')}{seed}. The server and the clients shared the"
+        " machine and the caches were warm, so expect other figures elsewhere."
     )
     return joined((words, link.evidence(dossier.evidence_for("performance"))))
 
@@ -195,7 +195,8 @@ def _trials(dossier: Dossier, link: Linker) -> Md:
             )
         )
     headers = (
-        "Index", "Query", "Before", "After", "Gain", "Size", "Built in", "Used", "Outcome", "Evidence",
+        "Index", "Query", "Before", "After", "Gain", "Size", "Built in", "Used", "Outcome",
+        "Evidence",
     )  # fmt: skip
     return table(headers, rows, "None was tried: no measured SLA was missed.")
 

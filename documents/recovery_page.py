@@ -313,7 +313,8 @@ def _causes(dossier: Dossier, link: Linker) -> Md:
         seen = "not run" if run is None else "passed" if run.passed else "**failed**"
         parts.append(
             Md(
-                f"New check {code(rule.name)}, {seen}: {inline(rule.reason)}\n\n{block(rule.sql, 'sql')}"
+                f"New check {code(rule.name)}, {seen}: {inline(rule.reason)}\n\n"
+                + block(rule.sql, "sql")
             )
         )
     return Md("\n\n".join(parts))

@@ -1,0 +1,141 @@
+"""What every form of a result says, in words."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from ..documents.database_page import PAGE as DATABASE_PAGE
+from ..documents.markdown import clean, count, milliseconds
+from ..documents.performance_page import objective
+from ..domain.result import RunResult
+
+Mood = Literal["good", "bad", "open"]
+MARK = {"good": "✓", "bad": "✗", "open": "?"}
+STYLE = {"good": "green", "bad": "red", "open": "yellow"}
+_MOOD: dict[str, Mood] = {
+    "met": "good", "not met": "bad", "not proved": "open",
+    "missed": "bad", "not_proved": "open", "no_sla": "open",
+}  # fmt: skip
+_HEADLINE = {
+    "completed": "finished",
+    "needs_input": "needs your answer",
+    "needs_approval": "needs your approval",
+    "failed": "failed",
+}
+_OPEN_FIRST = (
+    (DATABASE_PAGE, "the database, its picture, dictionary and proof"),
+    ("docs/operations/backup-and-recovery.md", "the runbook and the last drill"),
+    ("docs/operations/migrations.md", "the revisions and their proof"),
+    ("docs/operations/performance-tuning.md", "times, plans and index trials"),
+    ("docs/operations/retention.md", "how long rows stay"),
+    ("models.py", "SQLAlchemy models"),
+    ("task-progress.md", "what was done, and the head of the ledger"),
+)
+
+
+class Verdict(NamedTuple):
+    """One acceptance criterion, ready to show."""
+
+    mood: Mood
+    verdict: str
+    text: str
+    reason: str
+    evidence: str
+
+
+class SlaRow(NamedTuple):
+    """One measured query, ready to show."""
+
+    mood: Mood
+    query: str
+    objective: str
+    p50: str
+    p95: str
+    clients: str
+    verdict: str
+
+
+class ResultView(NamedTuple):
+    """What every form of a result says, in words: nothing here is escaped yet."""
+
+    title: str
+    headline: str
+    mood: Mood
+    reason: str
+    stamp: str
+    counts: str
+    verdicts: tuple[Verdict, ...]
+    sla: tuple[SlaRow, ...]
+    questions: tuple[tuple[str, str, str], ...]
+    assumptions: tuple[str, ...]
+    files: tuple[tuple[str, str], ...]
+    workspace: str
+    next_step: str
+
+
+def view(result: RunResult) -> ResultView:
+    """The words of a result."""
+    design = result.design
+    unread = len(design.unread) if design else 0
+    stamp = f"planner: {result.planner}; {count(unread, 'line')} of the PRD not understood"
+    if result.usage.calls:
+        tokens = result.usage.input_tokens + result.usage.output_tokens
+        stamp += f"; {count(result.usage.calls, 'model call')}, {tokens:,} tokens"
+    counts = []
+    if design and design.relations:
+        references = sum(len(relation.foreign_keys) for relation in design.relations)
+        counts = [count(len(design.relations), "table"), count(references, "reference")]
+    if result.migrations:
+        proved = sum(migration.proved for migration in result.migrations)
+        counts.append(f"{count(len(result.migrations), 'revision')}, {proved} proved")
+    mood: Mood = "good" if result.accepted else "bad" if result.status == "failed" else "open"
+    if any(criterion.verdict == "not met" for criterion in result.acceptance):
+        mood = "bad"
+    headline = _HEADLINE[result.status]
+    if result.status == "completed":
+        met = sum(criterion.verdict == "met" for criterion in result.acceptance)
+        headline += f", {met} of {count(len(result.acceptance), 'criterion', 'criteria')} met"
+    there = {subject.path for subject in result.artefacts}
+    return ResultView(
+        title=clean((design.title or design.name) if design else result.name),
+        headline=headline,
+        mood=mood,
+        reason=clean(result.reason),
+        stamp=clean(stamp),
+        counts=" · ".join(counts),
+        verdicts=tuple(
+            Verdict(_MOOD[c.verdict], c.verdict, clean(c.text), clean(c.reason),
+                    ", ".join(c.evidence))
+            for c in result.acceptance
+        ),
+        sla=_sla(result),
+        questions=tuple((q.id, clean(q.text), clean(q.default)) for q in result.questions),
+        assumptions=tuple(f"{a.id}: {clean(a.text)}" for a in result.assumptions),
+        files=tuple((path, words) for path, words in _OPEN_FIRST if path in there),
+        workspace=result.workspace,
+        next_step=_next_step(result),
+    )  # fmt: skip
+
+
+def _sla(result: RunResult) -> tuple[SlaRow, ...]:
+    rows = []
+    for m in result.sla:
+        if m.failure is not None:
+            what = f"failed: {m.failure.sqlstate} {clean(m.failure.message)}"
+            rows.append(SlaRow("bad", m.query, objective(m.sla), "–", "–", "–", what))
+            continue
+        times = (milliseconds(m.p50_ms), milliseconds(m.p95_ms), str(m.clients))
+        verdict = {"not_proved": "not proved", "no_sla": "no SLA"}.get(m.verdict, m.verdict)
+        rows.append(SlaRow(_MOOD[m.verdict], m.query, objective(m.sla), *times, verdict))
+    return tuple(rows)
+
+
+def _next_step(result: RunResult) -> str:
+    if result.status == "needs_input":
+        first = result.questions[0].id if result.questions else "ID"
+        return f"a13 resume {result.workspace} --answer {first}=TEXT"
+    if result.status == "needs_approval":
+        return f"a13 resume {result.workspace} --approve   (or --reject)"
+    if result.status == "failed":
+        return f"a13 resume {result.workspace}"
+    return f"a13 serve {result.workspace}"
