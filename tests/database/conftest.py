@@ -137,8 +137,8 @@ def courts_rows() -> Callable[[psycopg.Connection], None]:
 
 @pytest.fixture
 def migrations(tmp_path: Path, courts: Design) -> Path:
-    """A folder with the revision of `courts`; its path holds a space and a percent sign."""
-    directory = tmp_path / "a b%d" / "migrations"
+    """A folder with the revision of `courts`; its path holds a space."""
+    directory = tmp_path / "a b" / "migrations"
     initialise(directory)
     write_revision(
         directory, message="Create the schema", statements=compile_design(courts),
