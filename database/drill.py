@@ -250,8 +250,11 @@ class _Drill:
 
     def _commit_until(self, seconds: float) -> None:
         """Small commits, each with the moment at which the server had confirmed it."""
-        ends = time.monotonic() + seconds
         with self.primary.connect() as connection:
+            # The checkpointer falls asleep for checkpoint_timeout while the server still starts,
+            # and sees to archive_timeout only after it was woken once.
+            connection.execute("checkpoint")
+            ends = time.monotonic() + seconds
             n = 0
             while time.monotonic() < ends:
                 n += 1

@@ -15,7 +15,8 @@ TABLES = """
 create table plain (id bigint primary key, name text, amount numeric(12,2), at timestamptz,
   flag boolean, day date, tags text[], span tstzrange, doc jsonb, raw bytea, addr inet, u uuid);
 insert into plain select g, 'n' || g, g / 3.0,
-  timestamptz '2024-01-01 00:00+00' + g * interval '1 h', g % 2 = 0, date '2024-01-01' + g, array['a', g::text],
+  timestamptz '2024-01-01 00:00+00' + g * interval '1 h', g % 2 = 0, date '2024-01-01' + g,
+  array['a', g::text],
   tstzrange('2024-01-01+00', '2025-01-01+00'),
   jsonb_build_object('g', g), decode(md5(g::text), 'hex'), '10.0.0.1', md5(g::text)::uuid
   from generate_series(1, 300) g;
