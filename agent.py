@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import PrivateAttr, SecretStr
 
 from .adapters.display import to_html, to_markdown, to_text
-from .agents.input import read_prd
+from .agents.input import as_path, read_prd
 from .agents.planner import Planner
 from .agents.select import select_planner
 from .config import Settings
@@ -298,15 +298,16 @@ class A13Agent:
                     hint="See a13.domain.design.Design for its shape.",
                 ) from error
             return design, design.name
-        text, stem = read_prd(prd, max_bytes=self.settings.max_prd_bytes)
-        if stem.endswith(".json"):
+        path = as_path(prd) if isinstance(prd, str) else prd
+        text = read_prd(path or prd, max_bytes=self.settings.max_prd_bytes)
+        if path is not None and path.suffix.lower() == ".json":
             import json
 
             try:
                 return self._given(json.loads(text))
             except ValueError as error:
-                raise InputError(f"{stem} is not JSON: {error}") from error
-        return text, title_of(text, Path(stem).stem if stem else "prd")
+                raise InputError(f"{path.name} is not JSON: {error}") from error
+        return text, title_of(text, fallback=path.stem if path else "prd")
 
     def _run(self) -> Runner:
         if self._runner is None:
@@ -324,6 +325,6 @@ class A13Agent:
         return self._runner
 
     def _result(self, result: RunResult) -> A13Result:
-        shown = A13Result.model_construct(**dict(result))
+        shown = A13Result.model_validate(result, from_attributes=True)
         shown._settings = self.settings
         return shown

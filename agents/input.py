@@ -70,7 +70,7 @@ def read_prd(source: str | bytes | Path, *, max_bytes: int = MAX_BYTES) -> str:
     if isinstance(source, bytes):
         return decode_prd(source, max_bytes=max_bytes)
     if isinstance(source, str):
-        path = _as_path(source)
+        path = as_path(source)
         if path is None:
             if len(source) > max_bytes or len(source.encode(errors="replace")) > max_bytes:
                 return decode_prd(source.encode(errors="replace"), max_bytes=max_bytes)
@@ -92,7 +92,7 @@ def read_prd(source: str | bytes | Path, *, max_bytes: int = MAX_BYTES) -> str:
     return decode_prd(data, max_bytes=max_bytes)
 
 
-def _as_path(text: str) -> Path | None:
+def as_path(text: str) -> Path | None:
     """The path that a one-line string means, or None where it is the PRD itself."""
     if "\n" in text or "\x00" in text or not text.strip() or len(text) > 1024:
         return None
@@ -102,5 +102,5 @@ def _as_path(text: str) -> Path | None:
             return path
     except OSError:
         return None
-    looks_like_file = path.suffix.lower() in {".md", ".markdown", ".txt"} and "\t" not in text
+    looks_like_file = path.suffix.lower() in {".md", ".markdown", ".txt", ".json"} and "\t" not in text
     return path if looks_like_file and len(text.split()) < 12 else None
