@@ -83,6 +83,8 @@ def _schema(seen: Seen) -> tuple[Verdict, str]:
         return "not proved", f"{_count(len(lines), 'line')} not understood: {_names(lines)}."
     total = len(seen.probes.probes)
     asked = sum(requirement.about_data for requirement in seen.design.requirements)
+    if not asked:
+        return "not proved", f"No requirement was read; {_count(total, 'probe')} as designed."
     return "met", f"{_count(asked, 'requirement')} served, {_count(total, 'probe')} as designed."
 
 
