@@ -36,6 +36,7 @@ class QueryMeasurement(Value):
     p95_ms: float
     p99_ms: float
     max_ms: float
+    p90_ms: float = 0.0
     clients: int = 1
     transactions_per_second: float | None = None
     rows: int = 0
