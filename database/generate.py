@@ -72,9 +72,7 @@ def load(
         for relation in design.relations:
             _run(connection, f"VACUUM (ANALYZE) {quote(relation.name)}")
         report("statistics gathered", seconds=round(time.perf_counter() - started, 3))
-        return tuple(
-            _loaded(connection, name, seconds[name]) for name in seconds
-        )
+        return tuple(_loaded(connection, name, seconds[name]) for name in seconds)
 
 
 def small_rows(
@@ -219,9 +217,7 @@ class _Filler:
 
     def _fill(self, relation: Relation) -> int:
         rows = self.wanted.get(relation.name, 0)
-        recipe = plan_rows(
-            self.design, relation, self.postponed, self.seed, self.parents.rows()
-        )
+        recipe = plan_rows(self.design, relation, self.postponed, self.seed, self.parents.rows())
         self._expect_postponed(recipe)
         made, numbers, making = 0, 0, None
         for place, attempt in enumerate(_TRIES):

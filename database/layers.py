@@ -35,9 +35,7 @@ class Layers:
         listed = [f"s.{quote(name)}" for name in kept]
         listed += [f"{sql} AS {quote(name)}" for name, sql in values.items()]
         condition = f"\nWHERE {where}" if where else ""
-        self.sql = (
-            f"SELECT {', '.join(listed)}\nFROM ({self.sql}\nOFFSET 0) AS s{joins}{condition}"
-        )
+        self.sql = f"SELECT {', '.join(listed)}\nFROM ({self.sql}\nOFFSET 0) AS s{joins}{condition}"
         self.columns = [*kept, *values]
 
     def has(self, name: str) -> bool:

@@ -73,9 +73,7 @@ def links_of(design: Design, relation: Relation, postponed: set[tuple[str, int]]
         tenants_differ = relation.name != parent.name or own_tenant not in key.columns
         if own_tenant and their_tenant and tenants_differ and own_tenant not in key.columns:
             pairs.append((own_tenant, their_tenant))
-        absent = tuple(
-            c for c in key.columns if c not in mandatory and relation.column(c).nullable
-        )
+        absent = tuple(c for c in key.columns if c not in mandatory and relation.column(c).nullable)
         links.append(
             Link(
                 number=number,

@@ -106,9 +106,7 @@ def plan_derived(
     for name, order in before.items():
         if name not in made:
             upper = relation.column(order.upper)
-            made[name] = Derived(
-                relation.column(name), (upper,), ("",), True, shapes.domain(name)
-            )
+            made[name] = Derived(relation.column(name), (upper,), ("",), True, shapes.domain(name))
             needs[name] = {order.upper}
     for name, assignment in shapes.assignments.items():
         made[name] = Derived(
@@ -162,9 +160,7 @@ def _common_sense(
     return found
 
 
-def count_value(
-    column: Column, domain: Domain, draws: Draws, turn: str
-) -> tuple[str, int | None]:
+def count_value(column: Column, domain: Domain, draws: Draws, turn: str) -> tuple[str, int | None]:
     """SQL of the value number `turn` of a counting column, and how far it can count."""
     if family(column.type) == "date":
         end = newest_moment(draws.seed)

@@ -43,9 +43,7 @@ def settle_rules(recipe: Recipe, layers: Layers) -> None:
     for name in tested:
         if name in choices:
             listed = choices[name]
-            whens = " ".join(
-                f"WHEN {place} THEN {sql}" for place, sql in enumerate(listed[:-1])
-            )
+            whens = " ".join(f"WHEN {place} THEN {sql}" for place, sql in enumerate(listed[:-1]))
             number = f"(v.i / {radix}) % {len(listed)}"
             options.append(f"CASE {number} {whens} ELSE {listed[-1]} END AS {quote(name)}")
             radix *= len(listed)

@@ -420,9 +420,7 @@ class Maker:
                 continue
             within = ", ".join(f"r.{quote(c)}" for c in scope)
             over = f"PARTITION BY {within} ORDER BY a13_g" if within else "ORDER BY a13_g"
-            same = "".join(
-                f" AND p.{quote(link.there(c))} = s.{quote(c)}" for c in scope
-            )
+            same = "".join(f" AND p.{quote(link.there(c))} = s.{quote(c)}" for c in scope)
             alone = link.number in self.recipe.keys.steps
             u = self.recipe.draws.u("+".join(link.columns), "own")
             if alone:

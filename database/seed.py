@@ -6,7 +6,6 @@ what the server then shows is written down. So every row has passed every constr
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,7 +65,7 @@ def write_seed(
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.draft")
     draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
+    draft.replace(path)
     return text
 
 
@@ -153,8 +152,7 @@ def _rows(
     query = f"SELECT {listed} FROM {quote(relation.name)} ORDER BY {order}"
     found = connection.execute(query.encode()).fetchall()
     return [
-        [_literal(column, text) for column, text in zip(columns, row, strict=True)]
-        for row in found
+        [_literal(column, text) for column, text in zip(columns, row, strict=True)] for row in found
     ]
 
 

@@ -112,8 +112,9 @@ def _base(kind: str, relation: str, column: str, draws: Draws) -> tuple[str, boo
     makers: dict[str, Callable[[], str]] = {
         "email": lambda: f"lower({word(first, 'a')} || '.' || {word(last, 'b')})",
         "username": lambda: f"lower({word(first, 'a')})",
-        "person": lambda: f"{word(lexicon.FIRST_NAMES, 'a')} || ' ' || "
-        f"{word(lexicon.LAST_NAMES, 'b')}",
+        "person": lambda: (
+            f"{word(lexicon.FIRST_NAMES, 'a')} || ' ' || {word(lexicon.LAST_NAMES, 'b')}"
+        ),
         "first_name": lambda: word(lexicon.FIRST_NAMES),
         "last_name": lambda: word(lexicon.LAST_NAMES),
         "digest": lambda: f"md5({draws.tag(column)} || a13_g)",
@@ -124,8 +125,9 @@ def _base(kind: str, relation: str, column: str, draws: Draws) -> tuple[str, boo
         "street": lambda: f"{number(1, 180)} || ' ' || {word(lexicon.STREETS)}",
         "postcode": lambda: number(10_000, 89_999),
         "company": lambda: f"{word(lexicon.NOUNS, 'b')} || ' ' || {word(lexicon.COMPANIES, 'c')}",
-        "sentence": lambda: f"{word(lexicon.SENTENCES, 'a')} || ' ' || "
-        f"{word(lexicon.SENTENCES, 'b')}",
+        "sentence": lambda: (
+            f"{word(lexicon.SENTENCES, 'a')} || ' ' || {word(lexicon.SENTENCES, 'b')}"
+        ),
         "title": lambda: word(lexicon.TITLES),
         "user_agent": lambda: word(lexicon.AGENTS),
         "version": lambda: f"{number(1, 4)} || '.' || {number(0, 9)}",
@@ -139,9 +141,7 @@ def _base(kind: str, relation: str, column: str, draws: Draws) -> tuple[str, boo
     return word(_LISTS[kind]), False
 
 
-def _pattern(
-    kind: str, domain: Domain, longest: int | None
-) -> tuple[patterns.Piece, ...] | None:
+def _pattern(kind: str, domain: Domain, longest: int | None) -> tuple[patterns.Piece, ...] | None:
     """The pieces that a text must be made of, None where an ordinary text will do."""
     sample = _SAMPLES.get(kind)
     if domain.pattern is not None:

@@ -242,7 +242,7 @@ def _range(column: Column, draws: Draws) -> str:
     base = base_type(column.type)
     width = f"(1 + floor({draws.u(column.name)} * 9))::int"
     if base in ("int4range", "int8range", "numrange"):
-        low = f"(a13_g * 10)::{ {'int4range': 'int', 'int8range': 'bigint'}.get(base, 'numeric')}"
+        low = f"(a13_g * 10)::{ {'int4range': 'int', 'int8range': 'bigint'}.get(base, 'numeric') }"
         return f"{base}({low}, {low} + {width})"
     start = newest_moment(draws.seed) - timedelta(days=SPAN_DAYS)
     if base == "daterange":

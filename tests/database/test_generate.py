@@ -65,9 +65,7 @@ def one(connection: psycopg.Connection, query: str) -> object:
 
 
 def single(*columns: Column, name: str = "things", **more: object) -> Design:
-    relation = Relation(
-        name=name, columns=(identity(), *columns), primary_key=("id",), **more
-    )  # type: ignore[arg-type]
+    relation = Relation(name=name, columns=(identity(), *columns), primary_key=("id",), **more)  # type: ignore[arg-type]
     return Design(name="single", relations=(relation,))
 
 
@@ -454,17 +452,13 @@ def test_a_cycle_where_both_sides_are_mandatory(server: Server, database: str) -
         name="invoices",
         columns=(identity(), reference("first_line_id")),
         primary_key=("id",),
-        foreign_keys=(
-            ForeignKey(columns=("first_line_id",), references="lines", deferrable=True),
-        ),
+        foreign_keys=(ForeignKey(columns=("first_line_id",), references="lines", deferrable=True),),
     )
     right = Relation(
         name="lines",
         columns=(identity(), reference("invoice_id")),
         primary_key=("id",),
-        foreign_keys=(
-            ForeignKey(columns=("invoice_id",), references="invoices", deferrable=True),
-        ),
+        foreign_keys=(ForeignKey(columns=("invoice_id",), references="invoices", deferrable=True),),
     )
     design = Design(name="books", relations=(left, right))
     create(server, database, design)
@@ -518,9 +512,7 @@ def tenanted(*, composite: bool) -> Design:
 
 
 @pytest.mark.parametrize("composite", [True, False])
-def test_children_stay_with_their_tenant(
-    server: Server, database: str, composite: bool
-) -> None:
+def test_children_stay_with_their_tenant(server: Server, database: str, composite: bool) -> None:
     design = tenanted(composite=composite)
     create(server, database, design)
     counts = fill(server, database, design, 1000, tenants=20)
@@ -576,6 +568,10 @@ def test_bulk_loading_leaves_the_catalog_as_it_was(server: Server, bulk: str) ->
         plan = connection.execute("EXPLAIN SELECT FROM orders WHERE id = 77").fetchall()
         assert "pk_orders" in str(plan)
         with pytest.raises(psycopg.errors.UniqueViolation):
-            connection.execute("INSERT INTO customers OVERRIDING SYSTEM VALUE SELECT * FROM customers LIMIT 1")
+            connection.execute(
+                "INSERT INTO customers OVERRIDING SYSTEM VALUE SELECT * FROM customers LIMIT 1"
+            )
         with pytest.raises(psycopg.errors.ForeignKeyViolation):
-            connection.execute("DELETE FROM products WHERE sku = (SELECT min(sku) FROM order_lines)")
+            connection.execute(
+                "DELETE FROM products WHERE sku = (SELECT min(sku) FROM order_lines)"
+            )

@@ -92,9 +92,7 @@ def test_a_seed_file_loads_and_holds_what_was_made(
         assert rows == {"tenants": 4, "teams": 20, "users": 20}
         led = connection.execute("SELECT count(lead_id) FROM teams").fetchone()
         assert led is not None and led[0] > 0
-        connection.execute(
-            "INSERT INTO tenants (name) VALUES ('the next number is free')"
-        )
+        connection.execute("INSERT INTO tenants (name) VALUES ('the next number is free')")
     assert "@example.com" in text
     assert "INSERT INTO users (id, tenant_id, team_id, first_name" in text
     assert "email_key" not in text
