@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 
@@ -44,7 +45,9 @@ def read_fingerprint(
             for kind, name, facts in cursor.execute(query).fetchall():
                 if not version_table and _of_version_table(kind, name, facts):
                     continue
-                objects[f"{kind} {name}"] = canonical_json(_portable(facts) if portable else facts)
+                objects[f"{kind} {name}"] = canonical_json(
+                    _portable(kind, facts) if portable else facts
+                )
     return Fingerprint(objects=objects, sha256=sha256_of_json(objects))
 
 
@@ -94,7 +97,7 @@ def snapshot(connection: psycopg.Connection) -> Iterator[psycopg.Cursor]:
         yield cursor
 
 
-def _of_version_table(kind: str, name: str, facts: dict[str, object]) -> bool:
+def _of_version_table(kind: str, name: str, facts: dict[str, Any]) -> bool:
     if kind == "index":
         return f" ON public.{VERSION_TABLE} " in str(facts.get("definition"))
     own = f"public.{VERSION_TABLE}"
@@ -104,8 +107,14 @@ def _of_version_table(kind: str, name: str, facts: dict[str, object]) -> bool:
 _UNPORTABLE = ("owner", "version", "method", "tablespace", "compression", "storage")
 
 
-def _portable(facts: dict[str, object]) -> dict[str, object]:
-    return {key: value for key, value in facts.items() if key not in _UNPORTABLE}
+def _portable(kind: str, facts: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in facts.items() if key not in _UNPORTABLE}
+    if isinstance(kept.get("acl"), list):
+        # What an owner holds differs by version (MAINTAIN since 17).
+        kept["acl"] = [text for text in kept["acl"] if not text.startswith("(owner)")]
+    if kind == "extension":
+        del kept["comment"]
+    return kept
 
 
 def _fields(before: str, after: str) -> str:
