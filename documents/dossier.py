@@ -98,19 +98,15 @@ class Dossier(Value):
         A topic is the name of a report (`design`, `proof`, `rollback`, `probes`, `performance`,
         `tuning`, `drill`, `restore`, `retention`, `documents`), or a kind and a name
         (`revision:0001`, `query:list_orders`, `trial:ix_orders_placed_at`,
-        `probe:constraint:orders.ck_total`). A kind and a name is looked up as it is, then as a
-        fact (kind, name) of a record, then as the report of its kind. An id that the dossier holds
-        no record of is left out: it would be a claim without proof.
+        `probe:constraint:orders.ck_total`), which is answered by the report of its kind where no
+        record is named for it alone. An id that the dossier holds no record of is left out: it
+        would be a claim without proof.
         """
         found: set[str] = set()
         for topic in topics:
-            kind, _, name = topic.partition(":")
             ids = {id for key, id in self.evidence if key == topic}
-            if name and not ids:
-                ids = {record.id for record in self.records if (kind, name) in record.facts}
-                general = _KINDS.get(kind, "")
-                ids = ids or {id for key, id in self.evidence if key == general}
-            found |= ids
+            general = _KINDS.get(topic.partition(":")[0], "")
+            found |= ids or {id for key, id in self.evidence if key == general}
         return tuple(record.id for record in self.records if record.id in found)
 
     def records_of(self, step: str) -> tuple[Record, ...]:

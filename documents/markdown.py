@@ -149,13 +149,14 @@ def seconds(value: float | None) -> str:
     """A duration in the unit that a person would say, or "not measured"."""
     if value is None:
         return NOT_MEASURED
+    if value == 0:
+        return "0 s"
     if value < 1:
         return f"{value * 1000:.0f} ms"
-    if value < 120:
-        return f"{value:.1f} s"
-    if value < 7200:
-        return f"{value / 60:.1f} min"
-    return f"{value / 3600:.1f} h" if value < 172800 else f"{value / 86400:.1f} days"
+    for limit, unit, divisor in ((120, "s", 1), (7200, "min", 60), (172_800, "h", 3600)):
+        if value < limit:
+            return f"{value / divisor:.1f} {unit}".replace(".0 ", " ")
+    return f"{value / 86_400:.1f} days".replace(".0 ", " ")
 
 
 def size(value: int | None) -> str:

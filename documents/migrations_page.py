@@ -34,6 +34,7 @@ def migrations_page(dossier: Dossier) -> str:
         failures=_failures(dossier, link),
         losses=_losses(dossier),
         first=Md(first),
+        several=len(dossier.revisions) > 1,
     )
 
 

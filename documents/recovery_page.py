@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os.path
 import posixpath
+import re
 import shlex
 from collections.abc import Iterable
 
@@ -18,6 +19,7 @@ from .markdown import (
     Linker,
     Md,
     block,
+    clean,
     code,
     count,
     inline,
@@ -50,7 +52,8 @@ def recovery_page(dossier: Dossier) -> str:
         backup_ran=shown.ran("pg_basebackup"),
         verify_ran=shown.ran("pg_verifybackup"),
         dump_ran=shown.ran("pg_dump"),
-        restore_ran=shown.ran("pg_restore", "psql"),
+        recovery_ran=shown.ran("postgres"),
+        restore_ran=shown.ran("createdb", "pg_restore", "psql"),
         check_ran=shown.ran("pg_amcheck"),
         digests=_digests(drill),
         integrity=_integrity(dossier, link),
@@ -65,8 +68,8 @@ class Commands:
     drill's own working folder as `$DRILL`."""
 
     def __init__(self, steps: tuple[DrillStep, ...]) -> None:
-        self._steps = steps
-        paths = {path for step in steps for word in step.command[1:] for path in _absolute(word)}
+        self._runs = [(step, words) for step in steps for words in _commands(step)]
+        paths = {path for _, words in self._runs for word in words for path in _absolute(word)}
         common = os.path.commonpath(sorted(paths)) if paths else ""
         # With one path alone, its folder is what stays the same from drill to drill.
         self._base = posixpath.dirname(common) if len(paths) == 1 else common
@@ -74,20 +77,21 @@ class Commands:
             self._base = ""
 
     def line(self, step: DrillStep) -> str:
-        """The command on one line, quoted for a shell; "" for a step without one."""
-        if not step.command:
-            return ""
-        program, *words = step.command
-        text = shlex.join([posixpath.basename(program), *words])
+        """The step's commands on one line, quoted for a shell; "" for a step without one."""
+        return " && ".join(self._text(words) for owner, words in self._runs if owner is step)
+
+    def _text(self, words: tuple[str, ...]) -> str:
+        text = shlex.join(words)
         return text.replace(self._base, "$DRILL") if self._base else text
 
     def ran(self, *programs: str) -> Md:
         """The commands of these programs as the drill ran them, with result and time."""
         lines = []
-        for step in self._steps:
-            if step.command and posixpath.basename(step.command[0]) in programs:
+        for step, words in self._runs:
+            if words[0] in programs:
                 result = "" if step.exit_code is None else f"exit code {step.exit_code}, "
-                lines.append(f"# {step.name}: {result}{duration(step.seconds)}\n{self.line(step)}")
+                took = f"the step took {duration(step.seconds)}"
+                lines.append(f"# {clean(step.name)}: {result}{took}\n{self._text(words)}")
         if not lines:
             return Md("Not run in this drill.")
         return Md("As it ran in the drill:\n\n" + block("\n\n".join(lines), "sh"))
@@ -99,10 +103,21 @@ class Commands:
         return Md("`$DRILL` stands for the private working folder of the drill.")
 
 
+def _commands(step: DrillStep) -> list[tuple[str, ...]]:
+    """The commands of a step, which are joined by `&&`, with the bare names of the programs."""
+    found: list[list[str]] = [[]]
+    for word in step.command:
+        if word == "&&":
+            found.append([])
+        else:
+            found[-1].append(word)
+    return [(posixpath.basename(words[0]), *words[1:]) for words in found if words]
+
+
 def _absolute(word: str) -> Iterable[str]:
-    """The absolute paths in an argument (`/a/b`, `--pgdata=/a/b`)."""
-    for part in (word, word.partition("=")[2]):
-        if part.startswith("/"):
+    """The absolute paths in an argument (`/a/b`, `--pgdata=/a/b`, `--x=cp /a/b %p`)."""
+    for part in re.split(r"[\s=\"']+", word):
+        if part.startswith("/") and len(part) > 1:
             yield part
 
 
@@ -126,7 +141,7 @@ def _summary(dossier: Dossier, link: Linker) -> Md:
 def _objectives(dossier: Dossier, link: Linker) -> Md:
     stated = dossier.design.objectives
     drill = dossier.drill
-    evidence = link.evidence(dossier.evidence_for("drill", "restore"))
+    evidence = link.evidence(dossier.evidence_for("drill"))
     rows = []
     for name, means, wanted, source, seen in (
         ("RPO", "how much may be lost", stated.rpo_seconds, stated.rpo_source,
@@ -162,6 +177,11 @@ def _per_size(drill: DrillReport | None) -> Md:
             " A larger database takes longer, mostly by its size: drill again at your volume before"
             " you promise a time."
         )
+    if drill.archive_timeout_seconds is not None:
+        words += (
+            f" WAL was archived at least every {duration(drill.archive_timeout_seconds)}; of "
+            f"{count(drill.commits, 'commit')} made while it ran, {drill.commits_lost:,} were lost."
+        )
     return Md(words)
 
 
@@ -194,7 +214,7 @@ def _what(dossier: Dossier) -> Md:
 
 def _time(dossier: Dossier, program: str) -> Md:
     steps = dossier.drill.steps if dossier.drill else ()
-    taken = [s.seconds for s in steps if s.command and posixpath.basename(s.command[0]) == program]
+    taken = [s.seconds for s in steps if any(words[0] == program for words in _commands(s))]
     return Md(duration(sum(taken)) if taken else NOT_MEASURED)
 
 
@@ -272,7 +292,7 @@ def _validation(dossier: Dossier) -> Md:
         "SELECT pg_is_in_recovery();",
         "",
         "-- Which revision is this? Must be the one that the application expects.",
-        "SELECT version_num FROM alembic_version;",
+        "SELECT version_num FROM public.alembic_version;",
     ]
     return block("\n".join(lines), "sql")
 

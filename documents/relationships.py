@@ -10,6 +10,7 @@ from ..domain.base import Value
 from ..domain.catalog import Catalog
 from ..domain.identifiers import snake_case
 from .entities import Reference, references_of, tables_of
+from .python_names import TAKEN, singular
 
 
 class Relationship(Value):
@@ -60,7 +61,8 @@ def relationships_of(
         role = _role(r)
         forward[_key(r)] = _free(role, taken[r.child], role if role != r.parent else "parent")
         many = several[r.child, r.parent] > 1 or r.child == r.parent
-        name = f"{r.child}_by_{role}" if many else r.child
+        child = singular(r.child) if r.single else r.child
+        name = f"{child}_by_{role}" if many else child
         reverse[_key(r)] = _free(snake_case(name) or "children", taken[r.parent], "children")
     found: dict[str, list[Relationship]] = defaultdict(list)
     for r in references:
@@ -120,7 +122,7 @@ def _role(reference: Reference) -> str:
 def _free(name: str, taken: set[str], fallback: str) -> str:
     """The name, or one beside it, that no attribute has; it is taken from then on."""
     for candidate in (name, f"{fallback}_ref", *(f"{name}_{n}" for n in range(2, 1000))):
-        bad = keyword.iskeyword(candidate) or candidate in ("metadata", "registry")
+        bad = keyword.iskeyword(candidate) or candidate in TAKEN
         if candidate.isidentifier() and not bad and candidate not in taken:
             taken.add(candidate)
             return candidate

@@ -55,13 +55,13 @@ _TYPES: dict[str, tuple[str, str, str]] = {
     "character": (_SQL, "CHAR", "str"),
     "citext": (_PG, "CITEXT", "str"),
     "boolean": (_SQL, "Boolean", "bool"),
-    "timestamp with time zone": (_SQL, "DateTime(timezone=True)", "datetime.datetime"),
-    "timestamp without time zone": (_SQL, "DateTime", "datetime.datetime"),
-    "date": (_SQL, "Date", "datetime.date"),
-    "time without time zone": (_SQL, "Time", "datetime.time"),
-    "time with time zone": (_SQL, "Time(timezone=True)", "datetime.time"),
-    "interval": (_SQL, "Interval", "datetime.timedelta"),
-    "uuid": (_SQL, "Uuid", "uuid.UUID"),
+    "timestamp with time zone": (_SQL, "DateTime(timezone=True)", "dt.datetime"),
+    "timestamp without time zone": (_SQL, "DateTime", "dt.datetime"),
+    "date": (_SQL, "Date", "dt.date"),
+    "time without time zone": (_SQL, "Time", "dt.time"),
+    "time with time zone": (_SQL, "Time(timezone=True)", "dt.time"),
+    "interval": (_SQL, "Interval", "dt.timedelta"),
+    "uuid": (_SQL, "Uuid", "UUID"),
     "json": (_PG, "JSON", "Any"),
     "jsonb": (_PG, "JSONB", "Any"),
     "bytea": (_SQL, "LargeBinary", "bytes"),
@@ -71,9 +71,9 @@ _TYPES: dict[str, tuple[str, str, str]] = {
     "int4range": (_PG, "INT4RANGE", "Range[int]"),
     "int8range": (_PG, "INT8RANGE", "Range[int]"),
     "numrange": (_PG, "NUMRANGE", "Range[Decimal]"),
-    "tsrange": (_PG, "TSRANGE", "Range[datetime.datetime]"),
-    "tstzrange": (_PG, "TSTZRANGE", "Range[datetime.datetime]"),
-    "daterange": (_PG, "DATERANGE", "Range[datetime.date]"),
+    "tsrange": (_PG, "TSRANGE", "Range[dt.datetime]"),
+    "tstzrange": (_PG, "TSTZRANGE", "Range[dt.datetime]"),
+    "daterange": (_PG, "DATERANGE", "Range[dt.date]"),
     "tsvector": (_PG, "TSVECTOR", "str"),
 }
 
@@ -104,9 +104,11 @@ def python_type(type_name: str, imports: Imports) -> str:
         return f"list[{python_type(type_name[:-2], imports)}]"
     known = _TYPES.get(base_type(type_name)) or _TYPES.get(re.sub(r"\([0-9, ]+\)", "", type_name))
     annotation = known[2] if known else "Any"
-    for module in ("datetime", "uuid"):
-        if f"{module}." in annotation:
-            imports.module(module)
+    # Short names that no column is likely to have: an attribute would hide them in its class.
+    if "dt." in annotation:
+        imports.module("datetime as dt")
+    if annotation == "UUID":
+        imports.add("uuid", "UUID")
     if "Decimal" in annotation:
         imports.add("decimal", "Decimal")
     if annotation == "Any":
