@@ -33,7 +33,9 @@ class RetentionStep(Value):
     The statements take one parameter, `%(now)s` (timestamp with time zone). `count_sql` is the
     dry run: how many rows are due. `action_sql` runs in order, in one transaction. Both are
     empty for `keep`. Steps come in an order that respects the foreign keys: children first.
-    `classification` is the most sensitive one among the columns.
+    `archive_sql` selects the rows that must lie in an archive before the action runs, and
+    `archive_more` those that go with them, as (relation, SELECT). `classification` is the most sensitive one among the columns. `reason` says
+    what the plan decided beyond the words of the design.
     """
 
     relation: str
@@ -47,6 +49,7 @@ class RetentionStep(Value):
     count_sql: str = ""
     action_sql: tuple[str, ...] = ()
     archive_sql: str = ""
+    archive_more: tuple[tuple[str, str], ...] = ()
     reason: str = ""
 
 
@@ -61,8 +64,10 @@ class RetentionCount(Value):
 class RetentionProof(Value):
     """One retention step, run on rows of known age.
 
-    `now` is the moment the step was run for (chosen, not the clock's). `due` and `held` rows were
-    counted before; `affected` rows after. `untouched` says that every other row was the same.
+    `now` is the moment the step was run for (chosen, not the clock's). `due` is the dry run's
+    count, `affected` what really went or changed, `held` the old rows that a hold kept, `waiting`
+    those that stay because rows with a time of their own still refer to them. `untouched` says
+    that every other row was the same. A proof that is not `conclusive` had no row that was due.
     """
 
     relation: str
@@ -70,9 +75,11 @@ class RetentionProof(Value):
     rows: int = 0
     due: int = 0
     held: int = 0
+    waiting: int = 0
     affected: int = 0
     untouched: bool = False
     passed: bool = False
+    conclusive: bool = True
     detail: str = ""
 
 
