@@ -31,7 +31,7 @@ from .compile_relation import (
     relation_body,
 )
 from .compile_security import application_role, grants, roles, row_security
-from .statement import Statement
+from .statement import Statement, block
 
 __all__ = ["Statement", "application_role", "compile_design", "compile_index", "extensions"]
 
@@ -131,21 +131,17 @@ def extensions(design: Design) -> tuple[str, ...]:
 def _extension(name: str) -> Statement:
     # The downgrade drops the extension only if the upgrade created it: the comment tells.
     mark = quote_literal("installed by a migration of A13")
-    create = (
-        f"DO $a13$ BEGIN\n"
-        f"  IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = {quote_literal(name)}) THEN\n"
-        f"    CREATE EXTENSION {quote(name)} SCHEMA public;\n"
-        f"    COMMENT ON EXTENSION {quote(name)} IS {mark};\n"
-        f"  END IF;\n"
-        f"END $a13$"
+    create = block(
+        f"  IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = {quote_literal(name)}) THEN",
+        f"    CREATE EXTENSION {quote(name)} SCHEMA public;",
+        f"    COMMENT ON EXTENSION {quote(name)} IS {mark};",
+        "  END IF;",
     )
-    drop = (
-        f"DO $a13$ BEGIN\n"
-        f"  IF EXISTS (SELECT FROM pg_extension WHERE extname = {quote_literal(name)}\n"
-        f"             AND obj_description(oid, 'pg_extension') = {mark}) THEN\n"
-        f"    DROP EXTENSION {quote(name)};\n"
-        f"  END IF;\n"
-        f"END $a13$"
+    drop = block(
+        f"  IF EXISTS (SELECT FROM pg_extension WHERE extname = {quote_literal(name)}",
+        f"             AND obj_description(oid, 'pg_extension') = {mark}) THEN",
+        f"    DROP EXTENSION {quote(name)};",
+        "  END IF;",
     )
     return Statement(sql=create, reverse=drop, element=f"extension:{name}")
 
@@ -235,13 +231,11 @@ def _index(name: str, rest: str, element: str, *, unique: str, concurrently: boo
 
 def _drop_invalid(name: str) -> str:
     regclass = quote_literal(f"public.{quote(name)}")
-    return (
-        f"DO $a13$ BEGIN\n"
-        f"  IF EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass({regclass})\n"
-        f"             AND NOT indisvalid) THEN\n"
-        f"    DROP INDEX public.{quote(name)};\n"
-        f"  END IF;\n"
-        f"END $a13$"
+    return block(
+        f"  IF EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass({regclass})",
+        "             AND NOT indisvalid) THEN",
+        f"    DROP INDEX public.{quote(name)};",
+        "  END IF;",
     )
 
 

@@ -8,6 +8,7 @@ sequence.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ..domain.design import Design, Relation, Role, Tenancy
@@ -15,9 +16,10 @@ from ..domain.identifiers import quote, quote_literal, shorten, snake_case
 from ..domain.naming import policy_name
 from ..domain.types import canonical_type
 from .compile_relation import invalid
-from .statement import Statement
+from .statement import Statement, block
 
 _DEFAULT_SETTING = "app.tenant_id"
+_SETTING = re.compile(r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*")
 _PRIVILEGES = ("select", "insert", "update", "delete")
 
 
@@ -61,15 +63,14 @@ def roles(design: Design) -> Iterator[Statement]:
             raise invalid(f"Role name {role.name[:40]!r}: {error}.", element) from error
         comment = quote_literal(role.comment.replace("\x00", "") or "A role of A13's design")
         yield Statement(
-            sql=(
-                f"DO $a13$ BEGIN\n"
-                f"  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {quote_literal(role.name)})"
-                f" THEN\n"
-                f"    CREATE ROLE {name} NOLOGIN;\n"
-                f"    EXECUTE {quote_literal(f'COMMENT ON ROLE {name} IS {comment}')};\n"
-                f"  END IF;\n"
-                f"EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;\n"
-                f"END $a13$"
+            sql=block(
+                f"  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = "
+                f"{quote_literal(role.name)}) THEN",
+                f"    CREATE ROLE {name} NOLOGIN;",
+                f"    COMMENT ON ROLE {name} IS {comment};",
+                "  END IF;",
+                # Another database of the cluster may be given the same role at this moment.
+                "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;",
             ),
             reverse="",
             element=element,
@@ -105,6 +106,11 @@ def row_security(design: Design, relation: Relation) -> Iterator[Statement]:
     """ENABLE, FORCE and the policy of a relation whose rows belong to tenants."""
     tenancy = design.tenancy or Tenancy(relation="", setting=_DEFAULT_SETTING)
     element = f"policy:{relation.name}"
+    if not _SETTING.fullmatch(tenancy.setting):
+        raise invalid(
+            f"{tenancy.setting[:60]!r} is not the name of a setting of one's own.", element,
+            hint="Use two words with a dot between, like app.tenant_id.",
+        )  # fmt: skip
     column_name = relation.tenant_column
     if column_name is None and relation.name == tenancy.relation:
         if len(relation.primary_key) != 1:

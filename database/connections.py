@@ -30,9 +30,25 @@ def database_url(url: URL | str) -> URL:
     return parsed.set(drivername=_DRIVER)
 
 
+def connect_arguments(url: URL) -> dict[str, str]:
+    """What a connection to a private server's socket needs besides the URL.
+
+    Variables such as PGHOSTADDR or PGOPTIONS must not lead it elsewhere; for a user's own database
+    they are the user's wish.
+    """
+    host = url.host or url.query.get("host", "")
+    if not (isinstance(host, str) and host.startswith("/")):
+        return {}
+    fixed = {"hostaddr": "", "sslmode": "disable", "gssencmode": "disable"}
+    fixed["target_session_attrs"] = "any"
+    if "options" not in url.query:
+        fixed["options"] = ""
+    return fixed
+
+
 def connect(url: URL | str, *, autocommit: bool = True, **options: Any) -> psycopg.Connection:
     """A psycopg connection to `url`. Raises psycopg.OperationalError where nobody answers."""
     parsed = database_url(url)
     arguments, named = parsed.get_dialect()().create_connect_args(parsed)
-    named.setdefault("application_name", "a13")
-    return psycopg.connect(*arguments, autocommit=autocommit, **{**named, **options})
+    named = {"application_name": "a13", **connect_arguments(parsed), **named, **options}
+    return psycopg.connect(*arguments, autocommit=autocommit, **named)

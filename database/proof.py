@@ -31,6 +31,7 @@ from .revisions import downgrade, read_history, upgrade
 from .server import Server
 
 LoadRows = Callable[[psycopg.Connection], None]
+_MOST_DIFFERENCES = 200
 Rows = tuple[tuple[str, int, str], ...]
 
 
@@ -84,7 +85,7 @@ def prove(
     kept = ("before", "down") if base_revision else ("up", "again")
     rows = [run.seen[turn].rows if turn in run.seen else () for turn in kept]
     return RevisionProof(
-        revision=history[-1].id, steps=tuple(run.steps), differences=tuple(run.differences),
+        revision=history[-1].id, steps=tuple(run.steps), differences=_capped(run.differences),
         fingerprint_before=prints[0], fingerprint_up=prints[1], fingerprint_down=prints[2],
         fingerprint_again=prints[3], rows_before=rows[0], rows_after=rows[1],
         passed=failure is None and not run.differences, failure=failure,
@@ -228,6 +229,11 @@ class _Proof:
     def _stop_on(self, failure: Failure | None) -> None:
         if failure is not None:
             raise _Stopped(failure)
+
+
+def _capped(found: list[str]) -> tuple[str, ...]:
+    more = len(found) - _MOST_DIFFERENCES
+    return (*found[:_MOST_DIFFERENCES], *([f"… and {more} more"] if more > 0 else []))
 
 
 @contextmanager

@@ -19,12 +19,11 @@ from alembic.config import Config
 from alembic.util import CommandError
 from psycopg import sql
 from sqlalchemy import URL
-from sqlalchemy.exc import DBAPIError
 
 from ..domain.design import Design
 from ..domain.findings import Failure
 from ..domain.identifiers import quote
-from .connections import connect, database_url
+from .connections import connect, connect_arguments, database_url
 from .diagnose import database_error, failure_of
 from .fingerprint import Fingerprint, differences, read_fingerprint
 from .history import (
@@ -123,9 +122,7 @@ def _run(
     try:
         with _quiet():
             action(_config(directory, url=parsed), target)
-    except (DBAPIError, psycopg.Error, CommandError) as error:
-        return _diagnosed(error, parsed, history, up=up, design=design)
-    except Exception as error:  # a revision file is code that anybody may have edited
+    except Exception as error:  # also a revision file is code that anybody may have edited
         return _diagnosed(error, parsed, history, up=up, design=design)
     return None
 
@@ -217,6 +214,7 @@ def _config(
     config.set_main_option("path_separator", "os")
     if url is not None:
         config.attributes["url"] = url
+        config.attributes["connect_args"] = connect_arguments(url)
     return config
 
 

@@ -19,3 +19,12 @@ class Statement(Value):
     transactional: bool = True
     prepare: tuple[str, ...] = ()
     index: str = ""
+
+
+def block(*lines: str) -> str:
+    """An anonymous code block; its dollar quote cannot be closed by what stands in it."""
+    body = "\n".join(("BEGIN", *lines, "END"))
+    tag = "$a13$"
+    while tag in body:
+        tag = f"{tag[:-1]}x$"
+    return f"DO {tag} {body} {tag}"

@@ -21,7 +21,7 @@ from sqlglot.tokens import Token, TokenType  # type: ignore[attr-defined]
 from ..errors import DesignError, ExpressionError
 from . import grammar
 from .base import Value
-from .grammar import Dialect, Generator, Volatility
+from .grammar import DesignDialect, Generator, Volatility
 from .scopes import Lookup, unknown
 
 MAX_CHARACTERS = 20_000
@@ -186,7 +186,7 @@ def _parse(text: str, what: str) -> exp.Expr:
     if len(text) > MAX_CHARACTERS or "\x00" in text:
         raise ExpressionError(f"{what}: longer than {MAX_CHARACTERS} characters, or with a NUL.")
     try:
-        trees = Dialect().parser().parse(_tokens(text, what), text)
+        trees = DesignDialect().parser().parse(_tokens(text, what), text)
         if len(trees) != 1 or trees[0] is None:
             raise ExpressionError(f"{what}: exactly one statement is expected.")
         tree = trees[0]
@@ -214,7 +214,7 @@ def _parse(text: str, what: str) -> exp.Expr:
 
 def _tokens(text: str, what: str) -> list[Token]:
     """The tokens, with `interval '…' [unit]` turned into a cast: sqlglot would edit its text."""
-    source = Dialect().tokenize(text)
+    source = DesignDialect().tokenize(text)
     tokens: list[Token] = []
     index = 0
     while index < len(source):
@@ -249,7 +249,7 @@ def _token(kind: TokenType, text: str, like: Token) -> Token:
 
 def _literals(tree: exp.Expr, text: str, what: str) -> None:
     """Refuse a text whose literals sqlglot changed while reading, and odd spellings of literals."""
-    given = Counter(t.text for t in Dialect().tokenize(text) if t.token_type in _LITERALS)
+    given = Counter(t.text for t in DesignDialect().tokenize(text) if t.token_type in _LITERALS)
     if given != _literals_of(_render(tree, what)):
         raise ExpressionError(
             f"{what}: {text[:60]!r} has a literal in a spelling that is not allowed.",
@@ -258,7 +258,7 @@ def _literals(tree: exp.Expr, text: str, what: str) -> None:
 
 
 def _literals_of(sql: str) -> Counter[str]:
-    return Counter(t.text for t in Dialect().tokenize(sql) if t.token_type in _LITERALS)
+    return Counter(t.text for t in DesignDialect().tokenize(sql) if t.token_type in _LITERALS)
 
 
 def _defaults(tree: exp.Expr) -> None:
@@ -271,7 +271,7 @@ def _defaults(tree: exp.Expr) -> None:
 
 def _render(tree: exp.Expr, what: str) -> str:
     try:
-        return str(Generator(dialect=Dialect(), comments=False).generate(tree))
+        return str(Generator(dialect=DesignDialect(), comments=False).generate(tree))
     except DesignError as error:
         raise ExpressionError(f"{what}: {error.message}", hint=error.hint) from error
     except (SqlglotError, ValueError) as error:
@@ -306,14 +306,14 @@ class _Pgbench(Generator):
 
 
 def _psycopg(tree: exp.Expr) -> str:
-    sql = str(_Psycopg(dialect=Dialect(), comments=False).generate(tree))
+    sql = str(_Psycopg(dialect=DesignDialect(), comments=False).generate(tree))
     return sql.replace("%", "%%").replace("\x00", "%(").replace("\x01", ")s")
 
 
 def _pgbench(tree: exp.Expr) -> str:
-    return str(_Pgbench(dialect=Dialect(), comments=False).generate(tree))
+    return str(_Pgbench(dialect=DesignDialect(), comments=False).generate(tree))
 
 
 def _pairs(sql: str) -> list[tuple[TokenType | None, Token]]:
-    tokens = Dialect().tokenize(sql)
+    tokens = DesignDialect().tokenize(sql)
     return list(zip([None, *(t.token_type for t in tokens)], tokens, strict=False))

@@ -205,7 +205,7 @@ class Generator(PostgresGenerator):
         return f"DISTINCT ON {self.sql(on)}" if on else f"DISTINCT {listed}".rstrip()
 
 
-class Dialect(Postgres):
+class DesignDialect(Postgres):
     """PostgreSQL without sqlglot's knowledge of functions: a call keeps its name and arguments."""
 
     Parser = _Parser
