@@ -13,6 +13,7 @@ import urllib.parse
 from collections.abc import Iterable, Sequence
 
 from ..domain.identifiers import strip_invisible
+from ..domain.redaction import redact
 
 NOT_MEASURED = "not measured"
 
@@ -28,8 +29,10 @@ class Md(str):
 
 
 def clean(text: str) -> str:
-    """The text on one line, without control and invisible characters."""
-    text = strip_invisible(text)
+    """The text on one line, without secrets, control and invisible characters."""
+    # The PRD was redacted when it was read; a design that was given as data was not. A secret has
+    # to be found before its characters are escaped.
+    text = redact(strip_invisible(text))
     # Controls, surrogates, line separators, and what no XML may hold.
     text = "".join(
         " "
@@ -102,7 +105,7 @@ def bullets(items: Iterable[str], empty: str = "None.") -> Md:
 
 def block(text: str, language: str = "") -> Md:
     """A fenced code block whose content cannot close it."""
-    text = strip_invisible(text).replace("\r", "")
+    text = redact(strip_invisible(text)).replace("\r", "")
     text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..domain.redaction import redact
 from ..templates import render
 from . import database_page, migrations_page, performance_page, recovery_page, retention_page
 from .database_page import acceptance_table, stamp
@@ -30,10 +29,9 @@ def write_documents(dossier: Dossier) -> dict[str, str]:
         performance_page.PAGE: performance_page.performance_page(dossier),
         retention_page.PAGE: retention_page.retention_page(dossier),
     }
-    # The PRD was redacted when it was read; a design that was given as data was not.
-    documents = {path: tidy(redact(text)) for path, text in documents.items()}
+    documents = {path: tidy(text) for path, text in documents.items()}
     if dossier.catalog is not None and tables_of(dossier.catalog):
-        documents[database_page.PICTURE] = redact(database_svg(dossier.design, dossier.catalog))
+        documents[database_page.PICTURE] = database_svg(dossier.design, dossier.catalog)
         documents[MODELS] = models_module(dossier.catalog, dossier.design)
     return documents
 

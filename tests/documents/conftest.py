@@ -77,14 +77,16 @@ attachments: id*, tenant_id>tenants, message_id>ticket_messages, file_name, medi
 tags: id*, tenant_id>tenants, name
 ticket_tags: ticket_id*>tickets, tag_id*>tags, tenant_id>tenants
 categories: id*, tenant_id>tenants, parent_id>categories?, name
-ticket_events: id*, tenant_id>tenants, ticket_id>tickets, actor_id>users?, kind, payload, happened_at
+ticket_events: id*, tenant_id>tenants, ticket_id>tickets, actor_id>users?, kind, payload, \
+happened_at
 satisfaction_ratings: ticket_id*>tickets, tenant_id>tenants, score, comment?, rated_at
 articles: id*, tenant_id>tenants, section_id>article_sections, author_id>users, title, body, \
 state, published_at?
 article_sections: id*, tenant_id>tenants, name, position
 article_feedback: id*, tenant_id>tenants, article_id>articles, contact_id>contacts?, helpful, at
 automations: id*, tenant_id>tenants, name, trigger, conditions, actions, enabled
-automation_runs: id*, tenant_id>tenants, automation_id>automations, ticket_id>tickets, ran_at, outcome
+automation_runs: id*, tenant_id>tenants, automation_id>automations, ticket_id>tickets, ran_at, \
+outcome
 webhooks: id*, tenant_id>tenants, url, secret, enabled
 webhook_deliveries: id*, tenant_id>tenants, webhook_id>webhooks, event_id>ticket_events, \
 status_code?, delivered_at?
@@ -93,13 +95,14 @@ status_code?, delivered_at?
 _TYPES = (
     ("_at", "timestamp with time zone"), ("id", "bigint"), ("price", "numeric(12,2)"),
     ("total", "numeric(12,2)"), ("amount", "numeric(12,2)"), ("number", "integer"),
-    ("quantity", "integer"), ("position", "integer"), ("minutes", "integer"), ("code", "character varying(40)"),
+    ("quantity", "integer"), ("position", "integer"), ("minutes", "integer"),
+    ("code", "character varying(40)"),
     ("active", "boolean"), ("enabled", "boolean"), ("payload", "jsonb"),
 )  # fmt: skip
 
 
 def catalog_of(text: str) -> Catalog:
-    """A catalog from lines `table: column, …`; `*` primary key, `!` unique, `?` nullable, `>` FK."""
+    """A catalog from lines `table: column, …`: `*` primary key, `!` unique, `?` null, `>` FK."""
     tables = []
     for line in text.strip().splitlines():
         name, _, rest = line.partition(":")
@@ -143,7 +146,8 @@ def catalog_of(text: str) -> Catalog:
         )
         index = CatalogIndex(
             name=f"pk_{name}",
-            definition=f"CREATE UNIQUE INDEX pk_{name} ON public.{name} USING btree ({', '.join(primary)})",
+            definition=f"CREATE UNIQUE INDEX pk_{name} ON public.{name} USING btree "
+            f"({', '.join(primary)})",
             method="btree",
             columns=tuple(primary),
             unique=True,
@@ -243,24 +247,40 @@ def rich(shop: Catalog) -> Dossier:
         objectives=Objectives(rpo_seconds=60, rto_seconds=600, rto_source=line),
         requirements=(
             Requirement(
-                id="R-1", kind="entity", text="There are orders", source=line,
+                id="R-1",
+                kind="entity",
+                text="There are orders",
+                source=line,
                 elements=("relation:orders", "column:orders.total"),
             ),
             Requirement(
-                id="R-2", kind="sla", text="Fast", source=line,
+                id="R-2",
+                kind="sla",
+                text="Fast",
+                source=line,
                 elements=("query:orders_of_customer",),
             ),
             Requirement(id="R-3", kind="other", text="Blue", source=line, about_data=False),
             Requirement(id="R-4", kind="rule", text="Nobody serves it", source=line),
             Requirement(
-                id="R-5", kind="rule", text="Gone", source=line,
+                id="R-5",
+                kind="rule",
+                text="Gone",
+                source=line,
                 elements=("constraint:orders.ck_missing",),
             ),
             Requirement(
-                id="R-6", kind="recovery", text="Back soon", source=line, elements=("objective:rto",)
+                id="R-6",
+                kind="recovery",
+                text="Back soon",
+                source=line,
+                elements=("objective:rto",),
             ),
             Requirement(
-                id="R-7", kind="retention", text="Seven years", source=line,
+                id="R-7",
+                kind="retention",
+                text="Seven years",
+                source=line,
                 elements=("retention:orders",),
             ),
         ),
@@ -271,13 +291,16 @@ def rich(shop: Catalog) -> Dossier:
         ),
         decisions=(
             Decision(
-                id="D-1", title="Surrogate keys", reason="Emails change", source=line,
+                id="D-1",
+                title="Surrogate keys",
+                reason="Emails change",
+                source=line,
                 elements=("constraint:orders.pk_orders", "index:ix_orders_customer"),
             ),
         ),
         waivers=(Waiver(key="nf:orders", reason="history"),),
         unread=(Unread(line=9, text="asdf | <b>", reason="no shape fits"),),
-    )  # fmt: skip
+    )
     live = []
     for table in shop.tables:
         if table.name == "orders":
@@ -316,7 +339,12 @@ def rich(shop: Catalog) -> Dossier:
     )
     records = (
         record(1, "design", "1 relation"),
-        record(2, "rollback", "The catalog is as before", facts=(("revision", "0001"), ("sqlstate", "42P07"))),
+        record(
+            2,
+            "rollback",
+            "The catalog is as before",
+            facts=(("revision", "0001"), ("sqlstate", "42P07")),
+        ),
         record(3, "migrate", "up, down, up"),
         record(4, "migrate", "2 probes"),
         record(5, "optimize", "measured", environment=environment),
@@ -324,30 +352,52 @@ def rich(shop: Catalog) -> Dossier:
         record(7, "manage_data", "drilled"),
         record(8, "restore", "restored"),
         record(9, "manage_data", "retention drilled"),
-    )  # fmt: skip
+    )
     fingerprint = "0123456789abcdef" * 4
     pair = (("orders", 200, "cd" * 32),)
     performance = PerformanceReport(
         server="PostgreSQL 18.6",
         volumes=(
-            RelationVolume(relation="orders", rows=1000, stated_rows=9000, assumed=False, capped=True,
-                           reason="rows_per_relation"),
+            RelationVolume(
+                relation="orders",
+                rows=1000,
+                stated_rows=9000,
+                assumed=False,
+                capped=True,
+                reason="rows_per_relation",
+            ),
         ),
         loaded=(LoadedRelation(relation="orders", rows=1000, size_bytes=90_000, seconds=0.2),),
         measurements=(
             QueryMeasurement(
-                query="orders_of_customer", sql=query.sql, samples=40, p50_ms=0.4, p95_ms=1.234,
-                p99_ms=12.34, max_ms=120.0, clients=20, rows=3, plan="Index Scan",
-                plan_json='[{"Plan": {"Index Name": "ix_orders_customer"}}]', sla=query.sla,
-                verdict="not_proved", reason="the volume was capped",
+                query="orders_of_customer",
+                sql=query.sql,
+                samples=40,
+                p50_ms=0.4,
+                p95_ms=1.234,
+                p99_ms=12.34,
+                max_ms=120.0,
+                clients=20,
+                rows=3,
+                plan="Index Scan",
+                plan_json='[{"Plan": {"Index Name": "ix_orders_customer"}}]',
+                sla=query.sla,
+                verdict="not_proved",
+                reason="the volume was capped",
             ),
             QueryMeasurement(
-                query="broken", sql="SELECT 1", samples=0, p50_ms=0, p95_ms=0, p99_ms=0, max_ms=0,
+                query="broken",
+                sql="SELECT 1",
+                samples=0,
+                p50_ms=0,
+                p95_ms=0,
+                p99_ms=0,
+                max_ms=0,
                 failure=Failure(kind="query", message="does not exist", sqlstate="42P01"),
             ),
         ),
         samples_per_query=40,
-    )  # fmt: skip
+    )
     return Dossier(
         design=design,
         catalog=catalog,
@@ -360,36 +410,69 @@ def rich(shop: Catalog) -> Dossier:
         findings=(Finding(rule="nf", severity="warning", element="orders", message="hm"),),
         revisions=(
             Revision(
-                id="0001", down_revision=None, message="schema", filename="0001_schema.py",
-                upgrade=("CREATE TABLE orders (id bigint)",), downgrade=("DROP TABLE orders",),
-                transactional=True, sha256="ef" * 32,
+                id="0001",
+                down_revision=None,
+                message="schema",
+                filename="0001_schema.py",
+                upgrade=("CREATE TABLE orders (id bigint)",),
+                downgrade=("DROP TABLE orders",),
+                transactional=True,
+                sha256="ef" * 32,
             ),
             Revision(
-                id="0002", down_revision="0001", message="index", filename="0002_index.py",
+                id="0002",
+                down_revision="0001",
+                message="index",
+                filename="0002_index.py",
                 upgrade=("CREATE INDEX CONCURRENTLY ix_orders_customer ON orders (customer_id)",),
                 downgrade=("DROP INDEX CONCURRENTLY ix_orders_customer",),
-                transactional=False, sha256="ee" * 32,
+                transactional=False,
+                sha256="ee" * 32,
             ),
         ),
         proof=RevisionProof(
-            revision="0002", steps=("upgrade", "downgrade", "upgrade"),
-            fingerprint_before=fingerprint, fingerprint_up=fingerprint,
-            fingerprint_down=fingerprint, fingerprint_again=fingerprint,
-            rows_before=pair, rows_after=pair, passed=True, seconds=1.5,
+            revision="0002",
+            steps=("upgrade", "downgrade", "upgrade"),
+            fingerprint_before=fingerprint,
+            fingerprint_up=fingerprint,
+            fingerprint_down=fingerprint,
+            fingerprint_again=fingerprint,
+            rows_before=pair,
+            rows_after=pair,
+            passed=True,
+            seconds=1.5,
         ),
         probes=(
-            Probe(element="constraint:orders.pk_orders", statement="INSERT", expected="23505",
-                  observed="23505", passed=True),
-            Probe(element="policy:orders", statement="SELECT", expected="0 rows",
-                  observed="1 row", passed=False),
+            Probe(
+                element="constraint:orders.pk_orders",
+                statement="INSERT",
+                expected="23505",
+                observed="23505",
+                passed=True,
+            ),
+            Probe(
+                element="policy:orders",
+                statement="SELECT",
+                expected="0 rows",
+                observed="1 row",
+                passed=False,
+            ),
         ),
         performance=performance,
         tuning=TuningHistory(
             trials=(
                 IndexTrial(
-                    relation="orders", index=index, ddl="CREATE INDEX ix_orders_customer …",
-                    query="orders_of_customer", before_ms=80, after_ms=1.2, size_bytes=1_300_000,
-                    build_seconds=0.4, used=True, kept=True, reason="66 times faster",
+                    relation="orders",
+                    index=index,
+                    ddl="CREATE INDEX ix_orders_customer …",
+                    query="orders_of_customer",
+                    before_ms=80,
+                    after_ms=1.2,
+                    size_bytes=1_300_000,
+                    build_seconds=0.4,
+                    used=True,
+                    kept=True,
+                    reason="66 times faster",
                 ),
             ),
             advice=("Partition orders by month",),
@@ -397,46 +480,83 @@ def rich(shop: Catalog) -> Dossier:
         drill=DrillReport(
             steps=(
                 DrillStep(
-                    name="base backup", passed=True, seconds=1.1, exit_code=0,
-                    command=("/opt/pg/bin/pg_basebackup", "--pgdata=/private/w1/backup", "-X", "fetch"),
+                    name="base backup",
+                    passed=True,
+                    seconds=1.1,
+                    exit_code=0,
+                    command=(
+                        "/opt/pg/bin/pg_basebackup",
+                        "--pgdata=/private/w1/backup",
+                        "-X",
+                        "fetch",
+                    ),
                 ),
                 DrillStep(
-                    name="verify", passed=True, seconds=0.1, exit_code=0,
+                    name="verify",
+                    passed=True,
+                    seconds=0.1,
+                    exit_code=0,
                     command=("/opt/pg/bin/pg_verifybackup", "/private/w1/backup"),
                 ),
                 DrillStep(name="recovery", passed=True, seconds=2.0, detail="recovered"),
             ),
-            before=digests, after_pitr=digests, after_dump=digests,
+            before=digests,
+            after_pitr=digests,
+            after_dump=digests,
             integrity=(IntegrityCheck(check="amcheck", target="orders", passed=True),),
-            rpo_seconds=0.0, rto_seconds=2.5, backup_bytes=30 << 20, passed=True,
+            rpo_seconds=0.0,
+            rto_seconds=2.5,
+            backup_bytes=30 << 20,
+            passed=True,
         ),
         restore=RestoreReport(
             steps=(DrillStep(name="restore", passed=True, seconds=1.0),),
-            before=digests, after=digests, root_cause="A page of orders was overwritten.",
-            seconds=1.0, passed=True,
+            before=digests,
+            after=digests,
+            root_cause="A page of orders was overwritten.",
+            seconds=1.0,
+            passed=True,
         ),
         retention=RetentionReport(
             steps=(
                 RetentionStep(
-                    relation="orders", classification="personal", action="archive", period="P7Y",
-                    clock_column="placed_at", assumed=False,
+                    relation="orders",
+                    classification="personal",
+                    action="archive",
+                    period="P7Y",
+                    clock_column="placed_at",
+                    assumed=False,
                     count_sql="SELECT count(*) FROM orders WHERE placed_at < %(now)s",
                     action_sql=("DELETE FROM orders WHERE placed_at < %(now)s",),
                 ),
                 RetentionStep(relation="reviews", classification="internal", action="keep"),
             ),
             proofs=(
-                RetentionProof(relation="orders", now="2030-01-01", rows=20, due=3, affected=3,
-                               untouched=True, passed=True),
+                RetentionProof(
+                    relation="orders",
+                    now="2030-01-01",
+                    rows=20,
+                    due=3,
+                    affected=3,
+                    untouched=True,
+                    passed=True,
+                ),
             ),
             passed=True,
         ),
         records=records,
         evidence=(
-            ("design", "E-0001"), ("rollback", "E-0002"), ("proof", "E-0003"), ("probes", "E-0004"),
-            ("performance", "E-0005"), ("tuning", "E-0006"), ("drill", "E-0007"),
-            ("restore", "E-0008"), ("retention", "E-0009"), ("ghost", "E-9999"),
+            ("design", "E-0001"),
+            ("rollback", "E-0002"),
+            ("proof", "E-0003"),
+            ("probes", "E-0004"),
+            ("performance", "E-0005"),
+            ("tuning", "E-0006"),
+            ("drill", "E-0007"),
+            ("restore", "E-0008"),
+            ("retention", "E-0009"),
+            ("ghost", "E-9999"),
         ),
         thread_id="t-1",
         artefacts=(("task-progress.md", "what was done, with the head of the ledger"),),
-    )  # fmt: skip
+    )

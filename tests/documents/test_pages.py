@@ -1,0 +1,212 @@
+"""The pages: complete with much and with little, never a claim without its record."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+import pytest
+from jinja2 import UndefinedError
+from markdown_it import MarkdownIt
+
+from a13.documents import Dossier, document_paths, write_documents
+from a13.documents.retention_page import period_words
+from a13.documents.write import tidy
+from a13.domain.design import Design
+from a13.domain.measurement import DrillReport, DrillStep
+from a13.domain.requirements import Citation, Requirement
+from a13.templates import render
+
+PARSER = MarkdownIt("gfm-like", {"linkify": False}).enable("table")
+
+
+def pages(dossier: Dossier) -> dict[str, str]:
+    return {k: v for k, v in write_documents(dossier).items() if k.endswith(".md")}
+
+
+def test_a_rich_and_a_minimal_run_give_all_pages(rich: Dossier, minimal: Dossier) -> None:
+    for dossier in (rich, minimal):
+        written = write_documents(dossier)
+        assert set(written) == set(document_paths(dossier))
+        for path in (
+            "README.md",
+            "docs/architecture/database.md",
+            "docs/operations/backup-and-recovery.md",
+            "docs/operations/migrations.md",
+            "docs/operations/performance-tuning.md",
+            "docs/operations/retention.md",
+        ):
+            assert written[path].startswith("# ")
+            assert written[path].endswith("\n")
+            assert "\n\n\n" not in written[path]
+    assert "models.py" not in document_paths(minimal)
+
+
+def test_equal_dossiers_give_equal_texts(rich: Dossier) -> None:
+    again = Dossier.model_validate_json(rich.model_dump_json())
+    assert write_documents(rich) == write_documents(again)
+
+
+def test_links_lead_to_files_or_records(rich: Dossier) -> None:
+    known = {r.id for r in rich.records}
+    written = write_documents(rich)
+    files = {*written, "evidence/ledger.jsonl", "task-progress.md"}
+    files |= {f"migrations/versions/{r.filename}" for r in rich.revisions}
+    for path, text in pages(rich).items():
+        for words, target in re.findall(r"\[([^\]\[]*)\]\(([^)]+)\)", text):
+            if target.startswith("#"):
+                continue
+            where = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+            assert where in files, (path, target)
+            if words.startswith("E-"):
+                assert words in known, (path, words)
+        assert "E-9999" not in text, "an id without a record is no evidence"
+
+
+def test_every_table_of_a_page_has_equal_rows(rich: Dossier) -> None:
+    for path, text in pages(rich).items():
+        width = 0
+        for token in PARSER.parse(text):
+            if token.type == "thead_open":
+                width = 0
+            width += token.type == "th_open"
+        rows = [line for line in text.splitlines() if line.startswith("| ")]
+        assert rows or path.endswith("retention.md")
+
+
+def test_the_database_page_says_what_was_seen(rich: Dossier) -> None:
+    page = pages(rich)["docs/architecture/database.md"]
+    for words in (
+        "planner: rules 0.1.0, no model; 1 line of the PRD not understood",
+        "**✓ met**", "**✗ not met**", "**? not proved**",
+        "```mermaid\nerDiagram",
+        "| `total` | `numeric(12,2)` | no | – | – | internal | With tax (EUR) |",
+        "`btree (customer_id, placed_at DESC)`",
+        "`tenant_isolation_orders`",
+        "0 of 1 probe as designed",
+        "**nothing serves it**",
+        "**missing:** `constraint:orders.ck_missing`",
+        "p95 1.23 ms with 20 clients",
+        "Confirmation: [E-0004]",
+        "| 9 | `asdf \\| <b>` |",
+    ):  # fmt: skip
+        assert words in page, words
+
+
+def test_the_runbook_shows_the_commands_that_ran(rich: Dossier) -> None:
+    page = pages(rich)["docs/operations/backup-and-recovery.md"]
+    assert "pg_basebackup --pgdata=$DRILL/backup -X fetch" in page
+    assert "/private/w1" not in page
+    assert "/opt/pg" not in page
+    assert "_fill in_" in page
+    assert "A page of orders was overwritten. [E-0008]" in page
+    assert "| RTO, how long it may take | 10 min | line 12 | 2.5 s | ✓ | [E-0007]" in page
+
+
+def test_commands_that_are_joined_are_found_one_by_one(minimal: Dossier) -> None:
+    command = ("pg_basebackup", "--pgdata=/w/x y/b", "&&", "/bin/pg_verifybackup", "/w/x y/b")
+    tail = ("postgres", '--restore_command=cp /w/x y/archive/%f "%p"')
+    drill = DrillReport(
+        steps=(
+            DrillStep(name="base", passed=True, seconds=1, command=command, exit_code=0),
+            DrillStep(name="recovery", passed=True, seconds=1, command=tail, exit_code=0),
+        ),
+        passed=True,
+    )
+    page = pages(minimal.model_copy(update={"drill": drill}))[
+        "docs/operations/backup-and-recovery.md"
+    ]
+    assert page.count("As it ran in the drill") == 3
+    assert "pg_verifybackup '$DRILL" in page
+
+
+def test_a_failed_drill_is_not_a_backup(rich: Dossier) -> None:
+    assert rich.drill is not None
+    steps = (rich.drill.steps[0].model_copy(update={"passed": False}),)
+    drill = rich.drill.model_copy(update={"passed": False, "steps": steps})
+    page = pages(rich.model_copy(update={"drill": drill}))["docs/operations/backup-and-recovery.md"]
+    assert "The last drill FAILED at: base backup" in page
+
+
+def test_nothing_measured_is_said_as_such(minimal: Dossier) -> None:
+    written = pages(minimal)
+    assert "Not measured in this run." in written["docs/operations/performance-tuning.md"]
+    assert "No recovery was drilled" in written["docs/operations/backup-and-recovery.md"]
+    assert "Not measured: no proof was run." in written["docs/operations/migrations.md"]
+    assert "Not judged" in written["docs/architecture/database.md"]
+
+
+def test_the_performance_page_names_its_conditions(rich: Dossier) -> None:
+    page = pages(rich)["docs/operations/performance-tuning.md"]
+    assert "PostgreSQL 18.6 (2 cores, 8.0 GiB) with 1,000 rows in 1 table" in page
+    assert "| `never_run` | p95 &lt; 50 ms with 20 clients | – |" in page
+    assert "failed: 42P01 does not exist" in page
+    assert "**yes**" in page
+    assert "66.7×" in page
+
+
+def test_the_migrations_page_tells_what_a_downgrade_loses(rich: Dossier) -> None:
+    page = pages(rich)["docs/operations/migrations.md"]
+    assert "every row of the table" in page
+    assert "no (CONCURRENTLY)" in page
+    assert "| `0001` | `42P07` | The catalog is as before | ✓ | [E-0002]" in page
+    assert rich.proof is not None
+    proof = rich.proof.model_copy(update={"revision": "0001", "passed": False})
+    failed = pages(rich.model_copy(update={"proof": proof}))["docs/operations/migrations.md"]
+    assert "**failed**" in failed
+    assert "not reached" in failed
+
+
+def test_hostile_words_of_a_prd_reach_no_page_alive() -> None:
+    bad = "<script>alert(1)</script> | `x` <svg onload=alert(1)>\n# h [a](javascript:1) -->"
+    line = Citation(line=1, quote=bad)
+    design = Design(
+        name=bad,
+        title=bad,
+        purpose=bad,
+        planner=bad,
+        requirements=(Requirement(id=bad, kind="rule", text=bad, source=line, elements=(bad,)),),
+    )
+    for path, text in pages(Dossier(design=design)).items():
+        for token in PARSER.parse(text):
+            assert not token.type.startswith("html"), path
+            for child in token.children or ():
+                assert not child.type.startswith("html"), path
+                assert "javascript" not in str(child.attrs), path
+        titles = [t for t in PARSER.parse(text) if t.type == "heading_open" and t.tag == "h1"]
+        assert len(titles) == 1, path
+
+
+def test_secrets_do_not_reach_a_page(minimal: Dossier) -> None:
+    design = minimal.design.model_copy(
+        update={"purpose": "Connect with postgresql://app:hunter2@db/app please."}
+    )
+    for text in write_documents(minimal.model_copy(update={"design": design})).values():
+        assert "hunter2" not in text
+
+
+def test_evidence_is_found_by_topic_then_by_kind(rich: Dossier) -> None:
+    assert rich.evidence_for("query:anything") == ("E-0005",)
+    assert rich.evidence_for("drill", "restore") == ("E-0007", "E-0008")
+    assert rich.evidence_for("ghost", "unknown") == ()
+    own = rich.model_copy(update={"evidence": (*rich.evidence, ("query:mine", "E-0006"))})
+    assert own.evidence_for("query:mine") == ("E-0006",)
+
+
+@pytest.mark.parametrize(
+    ("period", "words"),
+    [("P7Y", "7 years"), ("P1D", "1 day"), ("P1Y6M", "1 year 6 months"), ("", "for ever"),
+     ("PT5M", "PT5M")],
+)  # fmt: skip
+def test_periods_in_words(period: str, words: str) -> None:
+    assert period_words(period) == words
+
+
+def test_tidy_leaves_code_blocks_alone() -> None:
+    text = "a  \n\n\nb\n```\nx  \n\n\ny\n```\n\n\n\nc\n"
+    assert tidy(text) == "a\n\nb\n```\nx  \n\n\ny\n```\n\nc\n"
+
+
+def test_a_template_without_a_value_is_an_error() -> None:
+    with pytest.raises(UndefinedError):
+        render("docs/database.md.j2", title="only")
