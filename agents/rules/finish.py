@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ...domain import naming
 from ...domain.design import Column, Design, ForeignKey, Index, IndexKey, Relation
 from ...domain.identifiers import shorten, snake_case
+from ...domain.requirements import Requirement
 from .book import Book, Draft
 from .elements import foreign_key_ref
 
@@ -130,3 +132,45 @@ def design_of(book: Book, *, name: str, planner: str) -> Design:
         decisions=book.decisions,
         unread=tuple(sorted(book.unread, key=lambda u: u.line)),
     )  # fmt: skip
+
+
+def resolve_elements(
+    design: Design, requirements: tuple[Requirement, ...]
+) -> tuple[Requirement, ...]:
+    """The requirements with the references that lead somewhere.
+
+    Tenancy and associations rename keys after they were first noted: a reference to a key of a
+    relation whose columns grew is led to the one that replaced it.
+    """
+    known: set[str] = {"objective:rpo", "objective:rto"}
+    keys: dict[str, list[str]] = {}
+    for relation in design.relations:
+        base = f"constraint:{relation.name}."
+        known.add(f"relation:{relation.name}")
+        known.update(f"column:{relation.name}.{c.name}" for c in relation.columns)
+        if relation.retention:
+            known.add(f"retention:{relation.name}")
+        named = [naming.primary_key_name(relation)]
+        named += [naming.unique_name(relation, u) for u in relation.uniques]
+        named += [naming.check_name(relation, c) for c in relation.checks]
+        named += [naming.exclusion_name(relation, e) for e in relation.exclusions]
+        named += [naming.values_check_name(relation, c.name) for c in relation.columns if c.values]
+        known.update(base + name for name in named)
+        for key in relation.foreign_keys:
+            ref = base + naming.foreign_key_name(relation, key)
+            known.add(ref)
+            alone = key.model_copy(update={"columns": key.columns[-1:]})
+            keys.setdefault(base + naming.foreign_key_name(relation, alone), []).append(ref)
+    known.update(f"query:{q.name}" for q in design.workload)
+    known.update(f"role:{r.name}" for r in design.roles)
+    result = []
+    for requirement in requirements:
+        elements: list[str] = []
+        for element in requirement.elements:
+            if element in known:
+                elements.append(element)
+            else:
+                elements.extend(keys.get(element, []))
+        kept = tuple(dict.fromkeys(elements))
+        result.append(requirement.model_copy(update={"elements": kept}))
+    return tuple(result)

@@ -89,7 +89,8 @@ _CARDINAL = re.compile(
 _RATIO = re.compile(r"\b(one|many|1|N|M)\s?(?::|-to-|-| to )\s?(one|many|1|N|M)\b", re.I)
 _SELF = re.compile(
     r"\b(?:parent|merged|refers?|linked|split|replace[sd]?|copie[sd]|copy|follows?|duplicate[sd]?|child|"
-    r"reports|manage[sd]?|manager|predecessor|successor|supervise[sd]?|rel\w+ to|belongs?|part of)\b", re.I
+    r"reports|manage[sd]?|manager|predecessor|successor|supervise[sd]?|rel\w+ to|belongs?|part of)\b",
+    re.I,
 )
 _TREE = re.compile(
     r"\b(?:nested|hierarch\w+|form a tree|tree structure|parent[- ]child|sub-?\w+ies)\b", re.I

@@ -11,14 +11,29 @@ from ...domain.identifiers import strip_invisible
 from ...domain.redaction import redact
 from ..input import check_text
 from ..planner import Proposal
+from . import comparisons, uniqueness
 from .book import Book
+from .coverage import requirements_of
 from .drafts import Drafter
 from .fences import read_fences
-from .finish import cut_cycles, design_of, index_foreign_keys, pure_associations
+from .finish import (
+    cut_cycles,
+    design_of,
+    index_foreign_keys,
+    pure_associations,
+    resolve_elements,
+)
+from .implied import implied_references
 from .links import apply_links, read_links
+from .logbook import read_logs
 from .markdown import read_blocks
+from .retention import read_retention
 from .structure import Structure
+from .tenancy import apply_tenancy, find_tenancy, read_privacy, read_role
+from .uniqueness import settle_pending
 from .vocabulary import Vocabulary
+from .volumes import Volumes, read_objectives
+from .workload import general_objectives, read_access, read_sla
 
 SHAPES_UNDERSTOOD = """\
 - a heading per entity, with a table of fields (Field | Type | Required | Notes) below it
@@ -66,16 +81,119 @@ def read_design(prd: str, *, name: str, planner: str) -> Design:
     text = _intake(book, prd)
     structure = Structure(book, read_blocks(text))
     read_fences(book, structure.fences)
+    read_logs(book)
+    _key_policy(book)
     vocabulary = Vocabulary(book.entities)
     drafter = Drafter(book, structure.raw, vocabulary)
+    _questions(book)
     links = list(drafter.links)
     for statement in book.statements:
         links.extend(read_links(statement, vocabulary))
     apply_links(book, links, vocabulary.key)
+    implied_references(book, vocabulary)
+    _read_rules(book, vocabulary, drafter)
     pure_associations(book)
+    _read_quality(book, vocabulary)
     cut_cycles(book)
+    apply_tenancy(book)
+    _drop_weak(book)
     index_foreign_keys(book)
-    return design_of(book, name=name, planner=planner)
+    _read_workload(book, vocabulary)
+    design = design_of(book, name=name, planner=planner)
+    workload = general_objectives(book, design)
+    requirements = requirements_of(book, vocabulary)
+    design = design_of(book, name=name, planner=planner)
+    return design.model_copy(
+        update={
+            "workload": workload,
+            "requirements": resolve_elements(design, requirements),
+        }
+    )
+
+
+def _read_rules(book: Book, vocabulary: Vocabulary, drafter: Drafter) -> None:
+    settle_pending(book, vocabulary, drafter.pending)
+    for statement in book.statements:
+        if statement.role in _NO_RULES:
+            continue
+        for reader in (*uniqueness.READERS, *comparisons.READERS):
+            if reader(book, vocabulary, statement):
+                break
+
+
+_NO_RULES = frozenset("people skip overview questions interface sla volume retention roles".split())
+
+
+def _read_quality(book: Book, vocabulary: Vocabulary) -> None:
+    volumes = Volumes(book, vocabulary)
+    for statement in book.statements:
+        if statement.role in ("skip", "questions", "people"):
+            continue
+        find_tenancy(book, vocabulary, statement)
+        read_objectives(book, statement)
+        read_retention(book, vocabulary, statement)
+        read_privacy(book, vocabulary, statement)
+        read_role(book, vocabulary, statement)
+        volumes.read(statement)
+    volumes.settle()
+
+
+def _read_workload(book: Book, vocabulary: Vocabulary) -> None:
+    for reader in (read_sla, read_access):
+        for statement in book.statements:
+            if statement.role not in ("skip", "questions", "people"):
+                reader(book, vocabulary, statement)
+
+
+_UUID = re.compile(
+    r"\b(?:all|every|each)\b.{0,40}\b(?:ids?|identifiers?|primary keys?|keys?)\b.{0,20}\buuid"
+    r"|\buuids?\b.{0,30}\b(?:as|for)\b.{0,20}\b(?:ids?|identifiers|primary keys?)\b", re.I,
+)  # fmt: skip
+
+
+def _key_policy(book: Book) -> None:
+    """A sentence about all keys: "all ids are UUIDs"."""
+    for statement in book.statements:
+        if statement.role not in ("skip", "people") and _UUID.search(statement.text):
+            book.uuid_keys = statement.source
+            statement.serve("rule")
+            return
+
+
+_OPEN = re.compile(
+    r"\bTBD\b|\bTBC\b|\?\?\?|\bto be (?:decided|determined|confirmed|clarified|defined|discussed)\b"
+    r"|\bNEEDS CLARIFICATION\b", re.I,
+)  # fmt: skip
+
+
+def _questions(book: Book) -> None:
+    """What the PRD itself leaves open, as questions."""
+    for statement in book.statements:
+        if statement.role == "skip":
+            continue
+        if statement.role == "questions" or _OPEN.search(statement.text):
+            text = re.sub(r"\[?NEEDS CLARIFICATION:?\s*|\]$", "", statement.text).strip()
+            book.ask(
+                f"Line {statement.line}: {text[:300]}", source=statement.source,
+                default="The design follows what the rest of the PRD states.",
+            )  # fmt: skip
+
+
+def _drop_weak(book: Book) -> None:
+    """Leave out headings that turned out to be no entity: no fields and no references."""
+    referenced = {k.references for d in book.drafts.values() for k in d.foreign_keys}
+    for key, entity in list(book.entities.items()):
+        draft = book.drafts.get(key)
+        if draft is None or entity.fields or draft.foreign_keys or draft.name in referenced:
+            continue
+        if not entity.weak and len(draft.columns) > 1:
+            continue
+        del book.drafts[key]
+        book.unread.append(
+            Unread(
+                line=entity.source.line, text=entity.source.quote, reason="no fields found for it"
+            )
+        )
 
 
 def _intake(book: Book, prd: str) -> str:

@@ -1,0 +1,168 @@
+"""Coverage: every thing that the PRD asks for as a requirement, with what in the design serves it.
+
+Requirements with ids keep them; other statements are numbered R-001, R-002, … in the order of
+their lines. A requirement that was not understood but names entities is served by their
+relations only where it speaks of storing or showing them; otherwise it stays open.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ...domain.design import Unread
+from ...domain.requirements import Requirement, RequirementKind
+from .book import Book, Statement
+from .elements import relation_ref
+from .lexicon import NOT_DATA
+from .sections import DATA_ROLES
+from .vocabulary import Vocabulary
+
+_RULE = re.compile(
+    r"\b(?:must not|must never|cannot|can't|never|only|at most|at least|not be|may not|no more than|exactly|unless|limit\w*|"
+    r"sum of|expires?|nobody|always|forgiven)\b", re.I,
+)  # fmt: skip
+_KEEP = re.compile(
+    r"\b(?:store|stores|keep|keeps|record|records|register|manage|manages|create|creates|track|tracks|list|lists|see|sees|view|"
+    r"views|find|finds|search|show|shows|book|books|order|orders|write|writes|add|adds|edit|update|maintain|send|sends|assign|"
+    r"assigns|browse|put|have|has|export|import|upload|request|review|reviews|want|can)\b", re.I,
+)  # fmt: skip
+_OUTSIDE = re.compile(
+    r"\b(?:email|sms|notification|notify|reminder|uptime|availability|backup|hashed by the application|single sign|hosting|"
+    r"stored in the eu|browser|encrypted in transit|tls|https|deploy\w*|working hours|rehearsed|logs? in)\b", re.I,
+)  # fmt: skip
+
+
+def requirements_of(book: Book, vocabulary: Vocabulary) -> tuple[Requirement, ...]:
+    """The requirements in the order of their lines; also lists what was not understood."""
+    entries: list[tuple[int, str, RequirementKind, str, list[str], bool, Statement | None]] = []
+    for draft in book.drafts.values():
+        if draft.sources:
+            source = draft.sources[0]
+            entries.append(
+                (source.line, "", "entity", source.quote, [relation_ref(draft)], True, None)
+            )
+    merged: dict[tuple[str, int], Statement] = {}
+    for statement in book.statements:
+        if statement.requirement:
+            known = merged.get((statement.requirement, statement.line))
+            if known is not None:
+                known.elements.extend(e for e in statement.elements if e not in known.elements)
+                known.text = f"{known.text} {statement.text}"[:600]
+                known.read |= statement.read
+                continue
+            merged[(statement.requirement, statement.line)] = statement
+            continue
+        if statement.read:
+            entries.append(
+                (statement.line, "", statement.kind, statement.text, statement.elements,
+                 statement.about_data, statement)
+            )  # fmt: skip
+        else:
+            _unread(book, vocabulary, statement)
+    for (ident, line), statement in merged.items():
+        _weigh(book, vocabulary, statement)
+        entries.append(
+            (
+                line,
+                ident,
+                statement.kind,
+                statement.text,
+                statement.elements,
+                statement.about_data,
+                statement,
+            )
+        )
+    entries.sort(key=lambda entry: entry[0])
+    return tuple(_numbered(entries))
+
+
+def _numbered(
+    entries: list[tuple[int, str, RequirementKind, str, list[str], bool, Statement | None]],
+) -> list[Requirement]:
+    from .book import cite
+
+    result: list[Requirement] = []
+    seen: dict[str, int] = {}
+    number = 0
+    for line, ident, kind, text, elements, about_data, _ in entries:
+        if not ident:
+            number += 1
+            ident = f"R-{number:03}"
+        seen[ident] = seen.get(ident, 0) + 1
+        if seen[ident] > 1:
+            ident = f"{ident}.{seen[ident]}"
+        result.append(
+            Requirement(
+                id=ident, kind=kind, text=" ".join(text.split())[:400], source=cite(line, text),
+                elements=tuple(elements), about_data=about_data,
+            )
+        )  # fmt: skip
+    return result
+
+
+def _weigh(book: Book, vocabulary: Vocabulary, statement: Statement) -> None:
+    """Decide what a requirement with an id is about, where no reader understood it."""
+    if statement.elements or not statement.about_data:
+        return
+    text = statement.text
+    words = set(re.findall(r"[a-z][a-z-]+", text.lower()))
+    mentions = vocabulary.mentions(text)
+    if statement.role == "interface" or (
+        words & NOT_DATA and not _KEEP.search(" ".join(words & {"store", "record"}))
+    ):
+        statement.about_data = False
+        return
+    if statement.kind == "sla":
+        return
+    if not mentions:
+        if _OUTSIDE.search(text):
+            statement.about_data = False
+        else:
+            book.ask(
+                f"Which data does {statement.requirement} concern: '{statement.source.quote[:100]}'?",
+                source=statement.source, default="Nothing in the design serves it.",
+            )  # fmt: skip
+        return
+    if _RULE.search(text):
+        book.unread.append(
+            Unread(
+                line=statement.line,
+                text=text[:200],
+                reason="a rule that is not enforced by the design",
+            )
+        )
+        return
+    if _KEEP.search(text) or _OUTSIDE.search(text):
+        keys = dict.fromkeys(m.key for m in mentions)
+        statement.elements.extend(relation_ref(book.drafts[k]) for k in keys)
+        statement.kind = "access" if statement.kind == "other" else statement.kind
+        return
+    book.unread.append(Unread(line=statement.line, text=text[:200], reason="no fact found"))
+
+
+def _unread(book: Book, vocabulary: Vocabulary, statement: Statement) -> None:
+    """List a sentence of a data section that no reader understood."""
+    if statement.role not in DATA_ROLES or statement.role == "recovery":
+        return
+    text = statement.text.strip()
+    if statement.column and not _RULE.search(text) and not re.search(r"\bmust\b|[<>=]", text):
+        draft = book.drafts.get(statement.subject)
+        column = draft.columns.get(statement.column) if draft else None
+        if column is not None:
+            column.comment = (
+                f"{column.comment}; {text}".strip("; ")
+                if text not in column.comment
+                else column.comment
+            )
+        return
+    if statement.subject and not statement.column and _describes(statement, text):
+        return
+    if text.endswith(":") or len(text) < 4:
+        return
+    reason = "a rule that is not enforced by the design" if _RULE.search(text) else "no fact found"
+    book.unread.append(Unread(line=statement.line, text=text[:200], reason=reason))
+
+
+def _describes(statement: Statement, text: str) -> bool:
+    """A description of an entity is kept as its comment and is no missed fact."""
+    return not _RULE.search(text) and not re.search(r"\b(?:must|should|shall)\b", text, re.I)

@@ -1,0 +1,429 @@
+"""Operations: what the words of an access pattern ask for, before it becomes SQL.
+
+"Day view: a practitioner's appointments of one day" → list appointments, filtered by
+practitioner, in a range of one day.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ...domain.types import family
+from .book import Book, Draft
+from .columns import column_at_start, find_column, time_of
+from .vocabulary import Mention, Vocabulary
+from .words import find_duration, iso_period, number_of
+
+Verb = Literal["get", "list", "search", "count", "insert", "update", "delete"]
+
+_INSERT = re.compile(
+    r"^\W*(?:\w+ (?:can|may|to) )?(?:add|create|place|book|insert|submit|register|record|store|save|write|post|send|upload|"
+    r"issue|log|make|new|sign ?up|enter|append)(?:ing)?\b|\b(?:creation|insertion|placement|registration) of\b|"
+    r"\b\w+ (?:creation|insert|insertion|placement|registration)\b",
+    re.I,
+)
+_UPDATE = re.compile(
+    r"^\W*(?:update|edit|change|mark|cancel|approve|confirm|close|assign|move|reschedule)\b|\b\w+ update\b",
+    re.I,
+)
+_DELETE = re.compile(r"^\W*(?:delete|remove|erase|purge)\b", re.I)
+_COUNT = re.compile(
+    r"\b(?:number of|count of|how many|average|mean|median|sum of|total (?:of|per|by)|revenue|turnover|sales per|statistics|"
+    r"dashboard|report|per (?:day|week|month|year)|by (?:day|week|month)|aggregat\w+|breakdown|kpi)\b",
+    re.I,
+)
+_SEARCH = re.compile(
+    r"\b(?:search|full[- ]text|autocomplete|type-?ahead|fuzzy|by words|containing|keyword)\w*\b",
+    re.I,
+)
+_GET = re.compile(
+    r"\b(?:open|load|fetch|get|retrieve|view|show|detail|details|page|look ?up|profile|single|by id|record|read)\w*\b",
+    re.I,
+)
+_LIMIT = re.compile(
+    r"\b(?:latest|newest|last|first|top|oldest|most recent)\s+(\d{1,4})\b(?!\s*(?:days?|hours?|weeks?|months?|years?|minutes?))|"
+    r"\b(\d{1,4})\s+(?:newest|latest|most recent|oldest|per page|items|results|rows|at a time)\b",
+    re.I,
+)
+_NEWEST = re.compile(
+    r"\b(?:newest|latest|most recent|recent|last \d+|reverse chronolog\w+|history)\b", re.I
+)
+_OLDEST = re.compile(
+    r"\b(?:oldest|in order of time|chronolog\w+|earliest|by age|fifo|day view|schedule|calendar)\b",
+    re.I,
+)
+_SORTED = re.compile(r"\b(?:sorted|ordered|sort|order|ranked)\s+by\s+(.{1,40})", re.I)
+_DAY = re.compile(
+    r"\b(?:one day|on a day|of a day|for a day|a given day|today'?s?|day view|of the day|per day|on a date|for a date|their day|daily list)\b",
+    re.I,
+)
+_WINDOW = re.compile(
+    r"\b(?:last|past|next|previous|one|a|coming|within)\s+(?=(?:\d+\s+)?(?:hours?|days?|weeks?|months?|years?)\b)",
+    re.I,
+)
+
+
+@dataclass(slots=True)
+class Operation:
+    """An access pattern, taken apart. Columns are of `main`."""
+
+    verb: Verb
+    main: Draft
+    text: str
+    parents: list[Draft] = field(default_factory=list)
+    children: list[Draft] = field(default_factory=list)
+    filters: list[str] = field(default_factory=list)
+    alternatives: bool = False
+    constants: list[tuple[str, str]] = field(default_factory=list)
+    window: str = ""
+    future: bool = False
+    order: str = ""
+    descending: bool = True
+    limit: int | None = None
+    groups: list[str] = field(default_factory=list)
+    group_by: list[Draft] = field(default_factory=list)
+    measure: str = ""
+
+
+def read_operation(
+    book: Book, vocabulary: Vocabulary, text: str, *, subject: str = ""
+) -> Operation | None:
+    """The operation that the words of an access pattern ask for; None where no relation is named."""
+    text = re.sub(r"\s+", " ", text).strip()
+    mentions = vocabulary.mentions(text)
+    mentions += [
+        m
+        for m in _weak(vocabulary, text)
+        if all(m.start >= o.end or m.end <= o.start for o in mentions)
+    ]
+    mentions.sort(key=lambda m: m.start)
+    verb = _verb(text)
+    if not mentions and verb == "count" and (base := _money_base(book, text)):
+        return _finish(book, vocabulary, Operation(verb, base, text), [], text)
+    if not mentions:
+        return None
+    if (
+        verb == "count"
+        and re.search(r"(?i)\b(?:revenue|turnover|sales)\b", text)
+        and (base := _money_base(book, text))
+    ):
+        operation = Operation(verb, base, text)
+        operation.measure = _money(base) or ""
+        return _finish(
+            book,
+            vocabulary,
+            operation,
+            [m for m in mentions if book.drafts[m.key] is not base],
+            text,
+        )
+    main = max(mentions, key=lambda m: _score(text, m, verb, mentions))
+    draft = book.drafts[main.key]
+    if (
+        verb == "insert"
+        and re.search(r"(?i)\b(?:to|into)\b", text[: main.start])
+        and (part := _part_of(book, draft))
+    ):
+        draft = part
+    operation = Operation(verb, draft, text)
+    return _finish(
+        book,
+        vocabulary,
+        operation,
+        [m for m in mentions if m is not main and m.key != draft.key],
+        text,
+    )
+
+
+def _verb(text: str) -> Verb:
+    head = text.split(":")[0] if ":" in text[:40] else text
+    for pattern, verb in ((_DELETE, "delete"), (_INSERT, "insert"), (_UPDATE, "update")):
+        if pattern.search(head) or pattern.search(text):
+            return verb  # type: ignore[return-value]
+    if _COUNT.search(text) and not re.search(r"(?i)\bday view\b", text):
+        return "count"
+    if _SEARCH.search(text):
+        return "search"
+    return "get" if _GET.search(text) else "list"
+
+
+def _weak(vocabulary: Vocabulary, text: str) -> list[Mention]:
+    """General head nouns ("entries"), which count where nothing better is named."""
+    found = []
+    for match in re.finditer(r"[A-Za-z]{3,}", text):
+        from .words import singular
+
+        word = singular(match[0].lower())
+        if word in vocabulary.weak_aliases:
+            found.append(Mention(vocabulary.weak_aliases[word], match.start(), match.end(),
+                                 word != match[0].lower(), False, True))  # fmt: skip
+    return found
+
+
+def _score(text: str, mention: Mention, verb: Verb, mentions: list[Mention]) -> float:
+    before = text[max(0, mention.start - 24) : mention.start].lower()
+    score = 3.0 if mention.plural else 0.0
+    score -= 0.1 * mentions.index(mention)
+    if re.search(
+        r"\b(?:of|for|per|by|in|from|on|to|within)\s+(?:an?|the|one|each|all|their|my|its|every|given)?\s*$",
+        before,
+    ):
+        score -= 1.5 if verb == "insert" else 3.0
+    if (
+        re.search(r"\b(?:with|and|including|plus)\s+(?:all\s+)?(?:its|their|the|his)?\s*$", before)
+        and mention is not mentions[0]
+    ):
+        score -= 4.0
+    if mention.possessive:
+        score -= 5.0
+    if re.match(
+        r"\s+(?:page|view|list|lookup|search|history|record|profile|detail|look-up|screen|queue|creation|report)",
+        text[mention.end :],
+    ):
+        score += 2.0
+    if mention.alias:
+        score -= 0.5
+    if verb in ("insert", "update", "delete") and mention is mentions[0]:
+        score += 4.0
+    return score
+
+
+def _finish(
+    book: Book, vocabulary: Vocabulary, op: Operation, others: list[Mention], text: str
+) -> Operation:
+    """Fill in filters, order, window and the other relations."""
+    main = op.main
+    lowered = text.lower()
+    for mention in others:
+        _place(book, op, mention, text)
+    if op.verb not in ("insert",):
+        _filters(op, text)
+        _constants(op, lowered)
+    _time_window(op, text)
+    if match := _LIMIT.search(text):
+        op.limit = int(match[1] or match[2])
+    elif match := re.search(r"\b(\d{1,3})\s+(?:[a-z]+\s+)?per page", lowered):
+        op.limit = int(match[1])
+    elif op.verb in ("list", "get", "search") and (
+        match := re.search(r"(?<![\w.])(\d{1,3}) (\w+)", lowered)
+    ):
+        mentioned = vocabulary.mentions(match[2])
+        if mentioned and mentioned[0].key == main.key and int(match[1]) > 1:
+            op.limit = int(match[1])
+    clock = time_of(main) or ""
+    if match := _SORTED.search(text):
+        for part in re.split(r"\bor\b|\band\b|,", match[1]):
+            column = column_at_start(main, part)
+            if column:
+                op.order, op.descending = column, bool(_NEWEST.search(match[1]))
+                break
+        op.measure = op.measure or match[1]
+    if not op.order and clock and (_OLDEST.search(text) or _NEWEST.search(text) or op.window):
+        op.order = clock
+        op.descending = not _OLDEST.search(text)
+    if op.verb == "count":
+        _grouping(book, op, others, text)
+    if op.verb == "get" and not op.filters and not (others and op.parents):
+        op.filters = [] if op.constants or op.window else list(main.primary_key)
+    if (
+        op.verb == "get"
+        and (op.parents or op.constants or op.window or (op.limit or 0) > 1)
+        and not _by_key(op)
+    ):
+        op.verb = "list"
+    return op
+
+
+def _by_key(op: Operation) -> bool:
+    keys = [set(op.main.primary_key), *(set(u.columns) for u in op.main.uniques)]
+    return any(key <= set(op.filters) | {op.main.tenant_column or ""} for key in keys) and bool(
+        op.filters
+    )
+
+
+def _place(book: Book, op: Operation, mention: Mention, text: str) -> None:
+    """Another relation is a parent to filter by, a child to show, or a group."""
+    other = book.drafts[mention.key]
+    if other is op.main or other in op.parents or other in op.children:
+        return
+    before = text[max(0, mention.start - 24) : mention.start].lower()
+    if op.verb == "count" and re.search(r"\b(?:per|by|and|each)\s+(?:[a-z]+\s+and\s+)?$", before):
+        op.group_by.append(other)
+        return
+    is_child = other.key_to(op.main.name) is not None
+    if is_child and not mention.possessive and op.verb in ("get", "list", "search"):
+        if (
+            re.search(
+                r"\b(?:with|and|including|of|its|their|all|,)\s*(?:all\s+)?(?:its|their|the)?\s*$",
+                before,
+            )
+            or mention.plural
+        ):
+            op.children.append(other)
+        return
+    if op.main.key_to(other.name) is not None or mention.possessive or re.search(
+        r"\b(?:of|for|in|by|from|on|per|within|page|to)\s+(?:an?|the|one|each|my|given|their)?\s*$", before
+    ) or op.verb in ("list", "get", "search"):  # fmt: skip
+        if (
+            mention.plural
+            and re.search(r"\b(?:with|and|,)\s*(?:all\s+)?(?:its|their|the)?\s*$", before)
+            and op.verb in ("get", "list")
+        ):
+            op.children.append(other)
+        else:
+            op.parents.append(other)
+
+
+def _filters(op: Operation, text: str) -> None:
+    """The columns after "by", "with the", "filtered by": "by last name and birth date"."""
+    for match in re.finditer(
+        r"\b(?:filtered by|by|via|using|with (?:a|the|their)|from its|per)\s+([^.;:()|]{2,80})",
+        text,
+        re.I,
+    ):
+        if op.verb == "count" and match[0].lower().startswith(("by", "per")):
+            continue
+        if re.search(r"\b(?:sorted|ordered|sort|order|ranked)\s*$", text[: match.start()], re.I):
+            continue
+        pieces = re.split(r",|\band\b|\bor\b|/", match[1])
+        found = []
+        for piece in pieces:
+            if re.search(r"\b(?:sorted|newest|latest|oldest|under|within)\b", piece):
+                break
+            column = column_at_start(
+                op.main, re.sub(r"^\s*(?:its|their|by|email|the)\s+(?=\w)", "", piece)
+            ) or column_at_start(op.main, piece)
+            if column and column not in found and column not in op.filters:
+                found.append(column)
+        if (
+            len(found) > 1
+            and re.search(r"\bor\b|/", match[1])
+            and not re.search(r"\band\b", match[1])
+        ):
+            op.alternatives = True
+        op.filters.extend(found)
+        if re.search(r"\b(?:alternatively|also filtered)\b", text, re.I):
+            op.filters = op.filters[:1]
+
+
+def _constants(op: Operation, lowered: str) -> None:
+    """Words that name a value of the relation: "open and new tickets", "abnormal results"."""
+    for column in op.main.columns.values():
+        if column.values:
+            wanted = [
+                v for v in column.values
+                if re.search(rf"(?<![\w-]){re.escape(v.replace('_', ' ').lower())}(?![\w-])", lowered)
+                and not re.search(rf"\b(?:not|unless|except)\s+(?:\w+\s+){{0,2}}{re.escape(v.replace('_', ' ').lower())}", lowered)
+            ]  # fmt: skip
+            wanted = [v for v in wanted if v not in ("new",) or len(wanted) > 1]
+            if wanted and len(wanted) < len(column.values) and column.name not in op.filters and column.name.split("_")[-1] in (
+                "status", "state", "stage", "phase", "kind", "type"
+            ):  # fmt: skip
+                op.constants.append((column.name, "|".join(wanted)))
+        elif column.type == "boolean":
+            word = column.name.removeprefix("is_").replace("_", " ")
+            if len(word) > 3 and re.search(rf"\b{re.escape(word)}\b", lowered):
+                op.constants.append((column.name, "true"))
+        elif column.nullable and column.type.startswith(("timestamp", "date")):
+            word = column.name.rpartition("_")[0]
+            if len(word) > 3 and re.search(
+                rf"\b(?:un{re.escape(word)}|not (?:yet )?{re.escape(word)})\b", lowered
+            ):
+                op.constants.append((column.name, "null"))
+    if re.search(r"\b(?:overdue|past due|late)\b", lowered):
+        due = next(
+            (c for c in ("due_on", "due_at", "due_date", "deadline") if c in op.main.columns), None
+        )
+        if due:
+            op.constants.append((due, "past"))
+            status = next(
+                (c for c in op.main.columns.values() if c.values and c.name in ("status", "state")),
+                None,
+            )
+            if (
+                status
+                and "open" in status.values
+                and all(name != status.name for name, _ in op.constants)
+            ):
+                op.constants.append((status.name, "open"))
+
+
+def _time_window(op: Operation, text: str) -> None:
+    if _DAY.search(text) and op.verb != "count":
+        op.window = "P1D"
+        return
+    match = _WINDOW.search(text)
+    if match is None:
+        return
+    rest = text[match.end() :]
+    found = find_duration(rest if re.match(r"\d", rest) else f"1 {rest}")
+    if found:
+        op.window = iso_period(found[0], found[1])
+        op.future = match[0].lower().startswith(("next", "coming"))
+
+
+def _money(draft: Draft) -> str | None:
+    names = [
+        c.name
+        for c in draft.columns.values()
+        if c.type.startswith("numeric(") and c.type.endswith(",2)")
+    ]
+    for name in ("total", "total_amount", "line_total", "grand_total", "amount", "price"):
+        if name in names:
+            return name
+    return None
+
+
+def _money_base(book: Book, text: str) -> Draft | None:
+    """Where revenue is: the lines where groups are asked for, else the sales."""
+    fine = bool(re.search(r"(?i)\b(?:product|category|item|variant|sku|brand)\b", text))
+    candidates = [d for d in book.drafts.values() if _money(d) and re.search(
+        r"order|sale|invoice|payment|booking|transaction", d.key)]  # fmt: skip
+    lines = [d for d in candidates if d.key.split("_")[-1] in ("line", "item", "position")]
+    whole = [d for d in candidates if d not in lines]
+    chosen = (lines or whole) if fine else (whole or lines)
+    return chosen[0] if chosen else None
+
+
+def _part_of(book: Book, whole: Draft) -> Draft | None:
+    """The relation of a whole's parts: cart → cart_items."""
+    parts = [
+        d
+        for d in book.drafts.values()
+        if d.key_to(whole.name) and d.key.startswith(f"{whole.key}_")
+    ]
+    return parts[0] if len(parts) == 1 else None
+
+
+def _grouping(book: Book, op: Operation, others: list[Mention], text: str) -> None:
+    for match in re.finditer(r"\b(?:per|by|for each)\s+([\w ]{2,60})", text, re.I):
+        for piece in re.split(r"\band\b|,", match[1]):
+            word = piece.strip().split(" ")[0].lower() if piece.strip() else ""
+            if word in ("day", "week", "month", "year", "hour"):
+                op.groups.append(f"@{word}")
+                continue
+            column = find_column(op.main, piece) or column_at_start(op.main, piece)
+            if column and column not in op.groups:
+                op.groups.append(column)
+    op.filters = [c for c in op.filters if c not in op.groups]
+    if re.search(r"(?i)\baverage\b", text) and (column := _averaged(op.main, text)):
+        op.measure = f"avg:{column}"
+    elif op.measure and op.measure in op.main.columns:
+        op.measure = f"sum:{op.measure}"
+    else:
+        op.measure = ""
+
+
+def _averaged(draft: Draft, text: str) -> str | None:
+    match = re.search(r"(?i)\baverage\s+(.{1,40})", text)
+    column = column_at_start(draft, match[1]) if match else None
+    if column and family(draft.columns[column].type) in ("integer", "numeric", "float"):
+        return column
+    numbers = [
+        c.name for c in draft.columns.values() if c.name in ("rating", "score", "amount", "total")
+    ]
+    return numbers[0] if numbers else None
+
+
+__all__ = ["Operation", "number_of", "read_operation"]

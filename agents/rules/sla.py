@@ -1,0 +1,166 @@
+"""SLAs: percentile, target, concurrency and rate of a statement or a row, and the words of its
+operation.
+
+Where no percentile is stated, the 95th is assumed. A target of zero or below is a question.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ...domain.workload import Sla
+from .book import Book, Statement
+from .words import number_of
+
+_PERCENTILE = re.compile(
+    r"\bp\s?(50|90|95|99)\b|\b(50|90|95|99)(?:th)?[ -]?(?:percentile|%|per ?cent)|\b(median)\b",
+    re.I,
+)
+_TARGET = re.compile(
+    r"(?P<op><=?|≤|under|below|within|less than|at most|no more than|not exceed|up to|in under|max(?:imum)?|faster than|"
+    r"not take longer than|take longer than|longer than|of|in|:|=|at|target)?\s*(?P<number>[-−]?\d[\d,.]*)\s*"
+    r"(?P<unit>ms|msec|millis\w*|s\b|sec\b|secs\b|seconds?\b)", re.I,
+)  # fmt: skip
+_CONCURRENCY = re.compile(
+    r"(\d[\d,.]*\s?k?)\s*(?:concurrent|simultaneous|parallel)\b|(?:concurrency|in parallel|concurrent users?|at the same "
+    r"time|at once)\D{0,12}(\d[\d,.]*)|(\d[\d,.]*) (?:users|clients|sessions|agents|people)[^.;,|]{0,20}?(?:at once|"
+    r"at the same time|in parallel)", re.I,
+)  # fmt: skip
+_RATE = re.compile(
+    r"(\d[\d,.]*\s?k?)\s*(?:requests?|req|queries|transactions?|operations?|lookups?|searches|orders|calls|inserts|writes|"
+    r"reads|rps|qps|tps)?\s*(?:per|/|a)\s?(second|sec|s|minute|min|hour|h)\b|(\d[\d,.]*)\s?(?:rps|qps|tps)\b", re.I,
+)  # fmt: skip
+_VAGUE = re.compile(
+    r"\b(?:a few|some|several|fast|instant|immediate\w*|snappy|quick\w*|responsive|at once)\b", re.I
+)
+
+
+@dataclass(slots=True)
+class Objective:
+    """An objective with the words of the operation it is for."""
+
+    operation: str
+    sla: Sla
+
+
+def read_objective(book: Book, statement: Statement) -> Objective | None:
+    """The latency objective of a statement, or None. Impossible targets become questions."""
+    if statement.cells:
+        return _row(book, statement)
+    text = statement.text
+    if not re.search(r"\d\s?(?:ms|s\b|sec|milli)", text):
+        return None
+    if statement.role != "sla" and not (_PERCENTILE.search(text) or re.search(
+        r"(?i)\b(?:respond|response|return|load|complete|finish|answer|quer|latency|within|under|below|less than)", text
+    )):  # fmt: skip
+        return None
+    match = _target(text)
+    if match is None:
+        return None
+    operation = _PERCENTILE.sub(" ", text[: match.start()] + " " + text[match.end() :])
+    operation = _CONCURRENCY.sub(" ", operation)
+    operation = re.sub(r"\b(?:must|shall|should|has to|returns?|responds?|completes?|finish(?:es)?|at|be|is|within|under|"
+                       r"below|less than|the system|p95|latency|may take|take)\b|[<>≤=:]", " ", operation, flags=re.I)  # fmt: skip
+    return _objective(book, statement, text, match, " ".join(operation.split()))
+
+
+def _target(text: str) -> re.Match[str] | None:
+    found = [
+        m for m in _TARGET.finditer(text) if not re.match(r"\s*(?:after|ago|old)", text[m.end() :])
+    ]
+    strong = [m for m in found if m["op"]]
+    return (strong or found or [None])[0]
+
+
+def _row(book: Book, statement: Statement) -> Objective | None:
+    operation = ""
+    target: re.Match[str] | None = None
+    words: list[str] = []
+    for title, cell in statement.cells:
+        # A bare number below "p95 (ms)" has its unit in the header.
+        unit = re.search(r"\b(ms|s|sec|seconds)\b", title)
+        text = cell
+        if unit and re.fullmatch(r"\s*[<≤~]?=?\s*[-−]?\d[\d,.]*\s*", cell):
+            text = f"{cell} {unit[1]}"
+        if re.search(r"(?i)concurren|parallel|users|clients|sessions", title) and re.search(
+            r"\d", cell
+        ):
+            words.append(f"{number_of(re.sub(r'[^0-9.,k]', '', cell)) or 0:.0f} concurrent")
+            continue
+        match = _target(text)
+        timed = match is not None and (
+            statement.role == "sla" or bool(_PERCENTILE.search(title + text)) or "<" in text
+        )
+        if timed and target is None and (len(text) < 60 or "ms" in text):
+            target = match
+            words += [title, text]
+        elif not operation and not re.fullmatch(r"[A-Z]{1,8}[-_ ]?\d{1,4}|\d+", cell) and not re.search(
+            r"(?i)^(?:id|#|nr|priority)$", title
+        ):  # fmt: skip
+            operation = cell
+        else:
+            words += [title, cell]
+    if target is None or not operation:
+        return None
+    return _objective(book, statement, " ".join(words), target, operation)
+
+
+def _objective(
+    book: Book, statement: Statement, text: str, match: re.Match[str], operation: str
+) -> Objective | None:
+    number = number_of(match["number"].lstrip("-−").rstrip(".,"))
+    if number is None:
+        return None
+    target_ms = number * (1 if match["unit"].lower().startswith(("ms", "mil")) else 1000)
+    if match["number"].startswith(("-", "−")) or target_ms <= 0:
+        book.ask(
+            f"A response time of {match[0].strip()} (line {statement.line}) is not possible. What is meant?",
+            source=statement.source, default="No objective is set.",
+        )  # fmt: skip
+        return None
+    found = (
+        _PERCENTILE.search(f"{statement.heading} {text}")
+        if not _PERCENTILE.search(text)
+        else _PERCENTILE.search(text)
+    )
+    stated = (found[1] or found[2]) if found else None
+    percentile = int(stated) if stated else (50 if found else 95)
+    if found is None:
+        book.assume(
+            f"The response time of line {statement.line} is meant as the 95th percentile",
+            "The PRD states no percentile.",
+        )
+    concurrency = None
+    if crowd := _CONCURRENCY.search(text):
+        number = number_of((crowd[1] or crowd[2] or crowd[3]).rstrip(".,"))
+        concurrency = int(number) if number and number >= 1 else None
+    rate = None
+    if pace := _RATE.search(text):
+        amount = number_of((pace[1] or pace[3]).rstrip(".,")) or 0
+        per = (pace[2] or "s").lower()[0]
+        rate = amount / {"s": 1, "m": 60, "h": 3600}[per] or None
+    return Objective(
+        operation,
+        Sla(
+            percentile=percentile, target_ms=target_ms, concurrency=concurrency,  # type: ignore[arg-type]
+            rate_per_second=rate, source=statement.source,
+        ),
+    )  # fmt: skip
+
+
+def is_vague(text: str) -> bool:
+    """True for a wish without a figure: "should feel snappy"."""
+    return bool(_VAGUE.search(text)) and not re.search(r"\d\s?(?:ms|s\b|sec)", text)
+
+
+_GENERAL = re.compile(
+    r"\b(?:all|any|every|each|most|typical|simple|standard|common|read|write|api|database|db|other|no)\b.{0,20}?\b(?:quer(?:y|ies)|reads?|"
+    r"writes?|requests?|operations?|responses?|endpoints?|calls?|lookups?|transactions?|pages?)\b|^\s*(?:quer(?:y|ies)|reads?|writes?|"
+    r"api responses?|responses?|response times?)\b", re.I,
+)  # fmt: skip
+
+
+def is_general(operation: str) -> bool:
+    """True for an objective of every query: "API responses", "all read queries"."""
+    return bool(_GENERAL.search(operation))
