@@ -93,6 +93,8 @@ def _in_transaction(connection: psycopg.Connection, revision: Revision) -> list[
 
 def _outside(connection: psycopg.Connection, revision: Revision) -> list[StatementEffect]:
     effects = []
+    for statement in revision.prepare:
+        connection.execute(statement.encode())
     for position, statement in enumerate(revision.upgrade):
         started = time.monotonic()
         connection.execute(statement.encode())

@@ -26,7 +26,10 @@ _FILES = ("alembic.ini", "env.py", "script.py.mako")
 
 
 class Revision(Value):
-    """One revision as it lies on disk. `elements` are parallel to `upgrade`."""
+    """One revision as it lies on disk. `elements` are parallel to `upgrade`.
+
+    `prepare` runs before `upgrade` and makes a step outside of transactions idempotent.
+    """
 
     id: str
     down_revision: str | None
@@ -37,6 +40,7 @@ class Revision(Value):
     transactional: bool
     sha256: str
     elements: tuple[str, ...] = ()
+    prepare: tuple[str, ...] = ()
 
 
 def initialise(directory: Path, *, title: str = "the database") -> None:
@@ -75,15 +79,16 @@ def write_revision(
     number = 1 + max((int(r.id) for r in history if r.id.isdigit()), default=0)
     identity = f"{number:04d}"
     filename = f"{identity}_{snake_case(message)[:40].strip('_') or 'revision'}.py"
-    upgrade = [sql for s in statements for sql in (*s.prepare, s.sql)]
-    elements = [s.element for s in statements for _ in (*s.prepare, s.sql)]
+    elements = [statement.element for statement in statements]
     roles = dict.fromkeys(e.removeprefix("role:") for e in elements if e.startswith("role:"))
     text = render(
         "migrations/revision.py.j2",
         id=identity, down_revision=newest.id if newest else None, message=_header(message),
         requirements=[_header(name) for name in requirements],
         evidence=[_header(name) for name in evidence],
-        transactional=transactional, lock_timeout_ms=int(lock_timeout_ms), upgrade=upgrade,
+        transactional=transactional, lock_timeout_ms=int(lock_timeout_ms),
+        prepare=[sql for s in statements for sql in s.prepare],
+        upgrade=[statement.sql for statement in statements],
         downgrade=[s.reverse for s in reversed(statements) if s.reverse], elements=elements,
         roles=[_header(name) for name in roles], literal=_literal,
     )  # fmt: skip
@@ -153,6 +158,7 @@ def _read(path: Path) -> Revision:
             transactional=bool(constants.get("TRANSACTIONAL", True)),
             sha256=hashlib.sha256(raw).hexdigest(),
             elements=tuple(constants.get("ELEMENTS", ())),
+            prepare=tuple(constants.get("PREPARE", ())),
         )  # fmt: skip
     except (SyntaxError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(

@@ -170,6 +170,8 @@ def _place(revision: Revision, statement: str, *, up: bool) -> tuple[str, str]:
         if " ".join(text.split()) == flat:
             element = revision.elements[position : position + 1] if up else ()
             return text, element[0] if element else ""
+    if up and any(" ".join(text.split()) == flat for text in revision.prepare):
+        return statement, revision.elements[0] if revision.elements else ""
     return statement, ""
 
 
