@@ -66,6 +66,17 @@ class IndexTrial(Value):
     reason: str
 
 
+class TuningReport(Value):
+    """What index tuning tried: every trial, what is kept as (relation, index), and advice.
+
+    Advice says what could help where indexes cannot. It is read off the plan, not proved.
+    """
+
+    trials: tuple[IndexTrial, ...] = ()
+    kept: tuple[tuple[str, Index], ...] = ()
+    advice: tuple[str, ...] = ()
+
+
 class Probe(Value):
     """One statement that must pass, or must be refused by a named constraint or policy.
 
