@@ -191,6 +191,8 @@ def show_verification(verification: Verification) -> None:
     console = Console()
     if verification.ok:
         console.print(f"[green]✓[/] {verification.records} records, every hash as written.")
+        for failure in verification.failures:
+            console.print(f"  [red]failed[/] {escape(failure.where)}: {escape(failure.message)}")
         return
     console.print(f"[red]✗[/] {len(verification.problems)} problem(s):")
     for problem in verification.problems:

@@ -40,7 +40,7 @@ def build_result(
     elif waiting is not None:
         status = "needs_approval"
         approval = ApplyPlan.model_validate(waiting["plan"])
-        reason = f"The plan for {approval.target} waits for an approval."
+        reason = f"The plan for {approval.target.description} waits for an approval."
     elif state.get("status") == "completed":
         status = "completed"
     else:

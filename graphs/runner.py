@@ -243,7 +243,7 @@ def _reply(
             )
         if approve is None:
             return None
-        return {"approved": approve, "plan_sha256": waiting["plan"]["plan_sha256"]}
+        return {"approved": approve, "plan": waiting["plan"]}
     if approve is not None:
         raise ThreadError(
             "The run waits for answers, not for an approval.", hint="Give answers: ID=TEXT."

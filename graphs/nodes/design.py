@@ -8,8 +8,9 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 
 from ...agents.planner import Proposal
+from ...agents.rules import SHAPES_UNDERSTOOD
 from ...checks import check_design
-from ...domain.access import derive_workload
+from ...domain.complete import with_derived_workload, with_foreign_key_indexes
 from ...domain.design import Design
 from ...domain.findings import Failure, Finding
 from ...domain.reports import DesignCheck
@@ -29,7 +30,14 @@ def design(
     context = runtime.context
     context.begin(STEP)
     proposal = _propose(state, context)
-    proposed = _with_workload(proposal.design.model_copy(update={"planner": context.planner.stamp}))
+    proposed = proposal.design.model_copy(update={"planner": context.planner.stamp})
+    proposed = with_foreign_key_indexes(proposed)
+    findings = check_design(proposed)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if not errors:
+        proposed = with_derived_workload(proposed)
+        findings = check_design(proposed)
+        errors = [finding for finding in findings if finding.severity == "error"]
     update: State = {
         "design": context.save("design/design.json", proposed),
         "usage": add_usage(state, proposal.usage),
@@ -45,8 +53,6 @@ def design(
         )
         return Command(goto="clarify", update=update)
 
-    findings = check_design(proposed)
-    errors = [finding for finding in findings if finding.severity == "error"]
     repairs = (*_repairs_so_far(state, context), *proposal.changes)
     update["reports"] = context.save_report(
         state, "design", DesignCheck(findings=findings, repairs=repairs)
@@ -153,8 +159,6 @@ def _blocking(current: Design, state: State) -> tuple[Question, ...]:
     )
     if questions or current.relations:
         return questions
-    from ...agents.rules import SHAPES_UNDERSTOOD
-
     return (
         Question(
             id="Q-ENTITIES",
@@ -163,13 +167,6 @@ def _blocking(current: Design, state: State) -> tuple[Question, ...]:
             blocking=True,
         ),
     )
-
-
-def _with_workload(design: Design) -> Design:
-    """The design with the queries that every application needs beside those of the PRD."""
-    known = {query.name for query in design.workload}
-    derived = tuple(q for q in derive_workload(design) if q.name not in known)
-    return design.model_copy(update={"workload": (*design.workload, *derived)})
 
 
 def _repairs_so_far(state: State, context: RunContext) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Literal
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from ...database.target import inspect_target
+from ...database.target_facts import inspect_target
 from ...errors import EvidenceError
 from ..context import RunContext, subject_of
 from ..state import State
@@ -42,12 +42,16 @@ def intake(state: State, runtime: Runtime[RunContext]) -> Command[Literal["desig
             "info",
         )
     else:
-        facts = inspect_target(context.database_url.get_secret_value())
+        facts = inspect_target(
+            context.database_url.get_secret_value(), own_version=context.server().version
+        )
         update["target"] = context.save("evidence/reports/target.json", facts)
         context.record(
             STEP,
-            f"The user's database was looked at, read-only: {facts.describe()}",
+            f"The user's database was looked at, read-only: {facts.description}, "
+            f"{len(facts.tables)} tables.",
             "passed",
             subjects=[subject_of(update["target"])],
+            facts={"not_proved": "; ".join(facts.not_proved), "notes": "; ".join(facts.notes)},
         )
     return Command(goto="design", update=update)

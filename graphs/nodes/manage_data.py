@@ -10,7 +10,8 @@ from langgraph.types import Command
 
 from ...database.drill import drill
 from ...database.restore import restore as restore_from_backup
-from ...database.retention import drill_retention, plan_retention
+from ...database.retention import plan_retention
+from ...database.retention_run import drill_retention
 from ...domain.measurement import DrillReport
 from ...domain.recovery import RestoreReport
 from ..context import RunContext, subject_of
