@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -418,3 +419,36 @@ def test_statements_run_in_the_schema_public(
     with server.connect(database) as connection:
         row = connection.execute("SELECT to_regclass('public.bookings') IS NOT NULL").fetchone()
     assert row == (True,) and current_revision(server.url(database)) == "0001"
+
+
+def test_a_session_that_is_killed_in_the_middle_leaves_nothing(
+    server: Server, database: str, migrations: Path
+) -> None:
+    url = server.url(database)
+    upgrade(url, migrations)
+    before = fingerprint(server, database)
+    write_revision(
+        migrations, message="killed",
+        statements=[
+            step("CREATE TABLE half (id int)", "DROP TABLE half"),
+            step("SELECT pg_terminate_backend(pg_backend_pid())"),
+        ],
+    )  # fmt: skip
+    failure = upgrade(url, migrations)
+    assert failure is not None
+    assert (failure.sqlstate, failure.revision) == ("57P01", "0002")
+    assert differences(before, fingerprint(server, database)) == ()
+
+
+def test_several_runs_in_one_process(server: Server, database: str, migrations: Path) -> None:
+    others = [f"{database}_{n}" for n in range(3)]
+    for name in others:
+        server.create_database(name)
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            done = list(pool.map(lambda name: upgrade(server.url(name), migrations), others))
+        assert done == [None, None, None]
+        assert [current_revision(server.url(name)) for name in others] == ["0001"] * 3
+    finally:
+        for name in others:
+            server.drop_database(name)
