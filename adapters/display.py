@@ -38,6 +38,9 @@ def to_text(result: RunResult) -> str:
         for row in rows:
             cells = "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True))
             lines.append(f"  {cells}".rstrip())
+    if shown.plan:
+        lines += ["", "Plan"]
+        lines += [f"  {name + ':':<26}{text}" for name, text in shown.plan]
     if shown.questions:
         lines += ["", "Questions"]
         for id, text, default in shown.questions:
@@ -74,6 +77,8 @@ def to_markdown(result: RunResult) -> str:
             table(("Query", "Objective", "p50", "p95", "Clients", "Verdict"), [
                 (*row[:-1], Md(row[-1])) for row in rows])
         )  # fmt: skip
+    if shown.plan:
+        parts.append(table(("Plan", ""), shown.plan))
     if shown.questions:
         rows_of_questions = [(id, text, default or "–") for id, text, default in shown.questions]
         parts.append(table(("Question", "Text", "Gone on with"), rows_of_questions))
@@ -133,6 +138,11 @@ def summary(result: RunResult) -> RenderableType:
         for row in shown.sla:
             mark = Text(f"{MARK[row.mood]} {row.verdict}", style=STYLE[row.mood])
             grid.add_row(mark, *(Text(word) for word in row[1:6]))
+        parts += [Text(""), Padding(grid, (0, 0, 0, 2))]
+    if shown.plan:
+        grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+        for name, text in shown.plan:
+            grid.add_row(Text(name, style="dim"), Text(text))
         parts += [Text(""), Padding(grid, (0, 0, 0, 2))]
     if shown.questions:
         parts += [Text(""), Text("  Questions", style="bold")]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from ..documents.database_page import PAGE as DATABASE_PAGE
-from ..documents.markdown import clean, count, milliseconds
+from ..documents.markdown import clean, count, milliseconds, seconds
 from ..documents.performance_page import objective
+from ..domain.apply import ApplyPlan
 from ..domain.result import RunResult
 
 Mood = Literal["good", "bad", "open"]
@@ -66,6 +67,7 @@ class ResultView(NamedTuple):
     counts: str
     verdicts: tuple[Verdict, ...]
     sla: tuple[SlaRow, ...]
+    plan: tuple[tuple[str, str], ...]
     questions: tuple[tuple[str, str, str], ...]
     assumptions: tuple[str, ...]
     files: tuple[tuple[str, str], ...]
@@ -109,6 +111,7 @@ def view(result: RunResult) -> ResultView:
             for c in result.acceptance
         ),
         sla=_sla(result),
+        plan=_plan(result.approval) if result.approval else (),
         questions=tuple((q.id, clean(q.text), clean(q.default)) for q in result.questions),
         assumptions=tuple(f"{a.id}: {clean(a.text)}" for a in result.assumptions),
         files=tuple((path, words) for path, words in _OPEN_FIRST if path in there),
@@ -128,6 +131,33 @@ def _sla(result: RunResult) -> tuple[SlaRow, ...]:
         verdict = {"not_proved": "not proved", "no_sla": "no SLA"}.get(m.verdict, m.verdict)
         rows.append(SlaRow(_MOOD[m.verdict], m.query, objective(m.sla), *times, verdict))
     return tuple(rows)
+
+
+def _plan(plan: ApplyPlan) -> tuple[tuple[str, str], ...]:
+    """What an approval must be shown: where, what, which locks, how long, and the way back."""
+    effects = plan.effects
+    locks = dict.fromkeys(f"{lock.mode} on {lock.relation}" for e in effects for lock in e.locks)
+    rewrites = dict.fromkeys(name for e in effects for name in e.rewrites)
+    scans = dict.fromkeys(name for e in effects for name in e.scans)
+    delta = plan.expected
+    changes = (
+        f"{len(delta.added)} added, {len(delta.changed)} changed, {len(delta.removed)} removed"
+    )
+    rows = [
+        ("Database", f"{plan.target.description}, PostgreSQL {plan.target.server_version}"),
+        ("Revisions", ", ".join(f"{r.id} {r.message}" for r in plan.revisions) or "none"),
+        ("Objects", changes + (f" ({', '.join(delta.removed)})" if delta.removed else "")),
+        ("Locks on existing tables", ", ".join(locks) or "none"),
+        ("Tables written anew", ", ".join(rewrites) or "none"),
+        ("Tables read through", ", ".join(scans) or "none"),
+        ("Took on a clone", seconds(plan.expected_seconds)),
+        ("Way back", plan.rollback),
+        ("Forbids applying", "; ".join(plan.target.problems)),
+        ("Not proved", "; ".join(plan.target.not_proved)),
+        ("Note", "; ".join(plan.target.notes)),
+        ("Plan", plan.sha256),
+    ]
+    return tuple((name, clean(text)) for name, text in rows if text)
 
 
 def _next_step(result: RunResult) -> str:

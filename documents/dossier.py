@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, field_validator
 
+from ..domain.apply import ApplyPlan, ApplyReport
 from ..domain.base import Value
 from ..domain.catalog import Catalog
 from ..domain.design import Design
@@ -31,7 +32,8 @@ class Dossier(Value):
     `catalog` is the live catalog of the finished database: every table, column, constraint, index
     and policy in the documents comes from it; the design only lends words. `proof` is that of the
     newest history. `evidence` pairs a topic with the id of a record (see `evidence_for`).
-    `server` names the server where no report does. `artefacts` are further files of the workspace
+    `plan` and `applied` are for a user's own database alone. `server` names the server where no
+    report does. `artefacts` are further files of the workspace
     worth opening, as (path, what it is).
     """
 
@@ -47,6 +49,8 @@ class Dossier(Value):
     drill: DrillReport | None = None
     restore: RestoreReport | None = None
     retention: RetentionReport | None = None
+    plan: ApplyPlan | None = None
+    applied: ApplyReport | None = None
     records: tuple[Record, ...] = ()
     evidence: tuple[tuple[str, str], ...] = ()
     server: str = ""
@@ -96,8 +100,8 @@ class Dossier(Value):
         """The ids of the records that show the topics, in ledger order.
 
         A topic is the name of a report (`design`, `proof`, `rollback`, `probes`, `performance`,
-        `tuning`, `drill`, `restore`, `retention`, `documents`), or a kind and a name
-        (`revision:0001`, `query:list_orders`, `trial:ix_orders_placed_at`,
+        `tuning`, `drill`, `restore`, `retention`, `approve`, `apply`, `documents`), or a kind and
+        a name (`revision:0001`, `query:list_orders`, `trial:ix_orders_placed_at`,
         `probe:constraint:orders.ck_total`), which is answered by the report of its kind where no
         record is named for it alone. An id that the dossier holds no record of is left out: it
         would be a claim without proof.

@@ -6,7 +6,7 @@ from ..domain.revision import Revision
 from ..templates import render
 from .database_page import stamp
 from .dossier import Dossier
-from .markdown import Linker, Md, code, count, inline, joined, table
+from .markdown import Linker, Md, bullets, code, codes, count, inline, joined, table
 from .markdown import seconds as duration
 
 PAGE = "docs/operations/migrations.md"
@@ -33,6 +33,7 @@ def migrations_page(dossier: Dossier) -> str:
         proof=_proof(dossier, link),
         failures=_failures(dossier, link),
         losses=_losses(dossier),
+        applied=_applied(dossier, link),
         first=Md(first),
         several=len(dossier.revisions) > 1,
     )
@@ -120,6 +121,43 @@ def _failures(dossier: Dossier, link: Linker) -> Md:
         )
     headers = ("Revision", "SQLSTATE", "What was seen or done", "Passed", "Evidence")
     return table(headers, rows, "No revision failed in this run.")
+
+
+def _applied(dossier: Dossier, link: Linker) -> Md:
+    """What was planned for and done to the user's own database."""
+    plan, done = dossier.plan, dossier.applied
+    if plan is None:
+        return Md("")
+    rows = [
+        (
+            code(effect.revision),
+            code(effect.statement[:120]),
+            inline(", ".join(f"{lock.mode} on {lock.relation}" for lock in effect.locks) or "none"),
+            codes(effect.rewrites),
+            Md(duration(effect.seconds) if effect.measured else "not measured"),
+        )
+        for effect in plan.effects
+    ]
+    headers = ("Revision", "Statement", "Locks on existing tables", "Written anew", "Took")
+    target = f"{plan.target.description}, PostgreSQL {plan.target.server_version}"
+    parts = [
+        Md("## Your own database"),
+        joined((f"Planned for {target}, measured on a clone of A13's own server (PostgreSQL "
+                f"{plan.server_version}).", link.evidence(dossier.evidence_for("approve")))),
+        table(headers, rows, "No statement runs."),
+        bullets([f"Not proved: {words}" for words in plan.target.not_proved], ""),
+    ]  # fmt: skip
+    if done is None:
+        parts.append(Md("**Nothing was applied.**"))
+    else:
+        words = f"Applied up to revision {done.revision} in {duration(done.seconds)}."
+        if not done.passed:
+            words = "The apply FAILED" + (f": {done.failure.message}." if done.failure else ".")
+            words += " The catalog was seen to be as before." if done.rolled_back else ""
+        parts.append(joined((words, link.evidence(dossier.evidence_for("apply")))))
+        left = [f"Differs: {text}" for text in done.differences]
+        parts.append(bullets([*left, *(f"Left behind: {text}" for text in done.left)], ""))
+    return Md("\n\n".join(part for part in parts if part))
 
 
 def _losses(dossier: Dossier) -> Md:

@@ -12,7 +12,16 @@ from markdown_it import MarkdownIt
 from a13.documents import Dossier, document_paths, write_documents
 from a13.documents.retention_page import period_words
 from a13.documents.write import tidy
+from a13.domain.apply import (
+    ApplyPlan,
+    ApplyReport,
+    CatalogDelta,
+    LockTaken,
+    StatementEffect,
+    TargetFacts,
+)
 from a13.domain.design import Design
+from a13.domain.findings import Failure
 from a13.domain.measurement import DrillReport, DrillStep
 from a13.domain.requirements import Citation, Requirement
 from a13.templates import render
@@ -155,6 +164,36 @@ def test_the_migrations_page_tells_what_a_downgrade_loses(rich: Dossier) -> None
     failed = pages(rich.model_copy(update={"proof": proof}))["docs/operations/migrations.md"]
     assert "**failed**" in failed
     assert "not reached" in failed
+
+
+def test_what_was_done_to_a_users_own_database_is_told(rich: Dossier) -> None:
+    target = TargetFacts(
+        description="postgresql://app@db/shop", database="shop", role="app", server_version="15.9",
+        major=15, superuser=False, may_create_tables=True, may_create_roles=False,
+        may_create_extensions=False, tables=(), size_bytes=1, revision=None, fingerprint="f",
+        not_proved=("PostGIS is missing",),
+    )  # fmt: skip
+    effect = StatementEffect(
+        revision="0001", statement="CREATE TABLE x", element="relation:x", seconds=0.1,
+        locks=(LockTaken(relation="old", mode="ShareLock"),),
+    )  # fmt: skip
+    plan = ApplyPlan(
+        target=target, revisions=(), effects=(effect,), expected=CatalogDelta(),
+        expected_seconds=0.1, rollback="alembic downgrade base", server_version="18.6",
+    )  # fmt: skip
+    name = "docs/operations/migrations.md"
+    page = pages(rich.model_copy(update={"plan": plan}))[name]
+    assert "**Nothing was applied.**" in page
+    assert "ShareLock on old" in page
+    assert "PostGIS" in page
+    done = ApplyReport(plan_sha256=plan.sha256, revision="0002", passed=True, seconds=1.5)
+    page = pages(rich.model_copy(update={"plan": plan, "applied": done}))[name]
+    assert "Applied up to revision 0002 in 1.5 s." in page
+    failed = done.model_copy(
+        update={"passed": False, "rolled_back": True, "failure": Failure(kind="x", message="no")}
+    )
+    page = pages(rich.model_copy(update={"plan": plan, "applied": failed}))[name]
+    assert "The apply FAILED: no. The catalog was seen to be as before." in page
 
 
 def test_hostile_words_of_a_prd_reach_no_page_alive() -> None:
