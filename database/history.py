@@ -14,8 +14,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..domain.base import Value
 from ..domain.identifiers import snake_case
+from ..domain.revision import Revision
 from ..errors import ConfigError, DesignError
 from ..templates import render
 from .statement import Statement
@@ -23,24 +23,6 @@ from .statement import Statement
 LOCK_TIMEOUT_MS = 5_000
 _ID = re.compile(r"[A-Za-z0-9_]{1,32}")
 _FILES = ("alembic.ini", "env.py", "script.py.mako")
-
-
-class Revision(Value):
-    """One revision as it lies on disk. `elements` are parallel to `upgrade`.
-
-    `prepare` runs before `upgrade` and makes a step outside of transactions idempotent.
-    """
-
-    id: str
-    down_revision: str | None
-    message: str
-    filename: str
-    upgrade: tuple[str, ...]
-    downgrade: tuple[str, ...]
-    transactional: bool
-    sha256: str
-    elements: tuple[str, ...] = ()
-    prepare: tuple[str, ...] = ()
 
 
 def initialise(directory: Path, *, title: str = "the database") -> None:

@@ -17,7 +17,7 @@ from sqlglot import exp, parse_one
 
 from ..domain.design import Design
 from ..domain.expressions import Query, parse_query
-from ..domain.grammar import Dialect, Generator
+from ..domain.grammar import DesignDialect, Generator
 from ..domain.identifiers import quote
 from ..domain.workload import WorkloadQuery
 from .compile import application_role
@@ -154,10 +154,10 @@ def _pin_now(parsed: Query, moment: str) -> str | None:
             return node
         found = True
         text = moment if "with time" in kind else moment[:10] if kind == "date" else moment[:-3]
-        return parse_one(f"CAST('{text}' AS {kind})", dialect=Dialect)
+        return parse_one(f"CAST('{text}' AS {kind})", dialect=DesignDialect)
 
     pinned = tree.transform(pin)
-    return str(Generator(dialect=Dialect(), comments=False).generate(pinned)) if found else None
+    return str(Generator(dialect=DesignDialect(), comments=False).generate(pinned)) if found else None
 
 
 def _pgbench_literal(text: str) -> str:

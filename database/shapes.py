@@ -16,7 +16,7 @@ from sqlglot import exp, parse_one
 
 from ..domain.design import Relation
 from ..domain.expressions import parse_predicate
-from ..domain.grammar import Dialect, Generator
+from ..domain.grammar import DesignDialect, Generator
 from ..domain.naming import check_name
 from ..domain.types import family
 
@@ -114,12 +114,12 @@ def column_types(relation: Relation) -> dict[str, str]:
 
 def parse_tree(sql: str) -> exp.Expr:
     """The tree of a predicate that `domain.expressions` has rendered."""
-    return parse_one(sql, dialect=Dialect)
+    return parse_one(sql, dialect=DesignDialect)
 
 
 def render(node: exp.Expr) -> str:
     """The SQL of a part of a checked tree."""
-    return str(Generator(dialect=Dialect(), comments=False).generate(node.copy()))
+    return str(Generator(dialect=DesignDialect(), comments=False).generate(node.copy()))
 
 
 def read_shapes(relation: Relation, free: frozenset[str]) -> Shapes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, field_validator
-
 from ..domain.apply import ApplyPlan, ApplyReport
 from ..domain.base import Value
 from ..domain.catalog import Catalog
@@ -57,14 +55,6 @@ class Dossier(Value):
     thread_id: str = ""
     artefacts: tuple[tuple[str, str], ...] = ()
     ledger_path: str = "evidence/ledger.jsonl"
-
-    @field_validator("revisions", mode="before")
-    @classmethod
-    def _as_revisions(cls, given: object) -> object:
-        """Revisions of another room's class are taken by their fields."""
-        if not isinstance(given, tuple | list):
-            return given
-        return tuple(r.model_dump() if isinstance(r, BaseModel) else r for r in given)
 
     @property
     def measurements(self) -> tuple[QueryMeasurement, ...]:

@@ -6,7 +6,10 @@ from .base import Value
 
 
 class Revision(Value):
-    """One revision as it lies on disk. `elements` are parallel to `upgrade`."""
+    """One revision as it lies on disk. `elements` are parallel to `upgrade`.
+
+    `prepare` runs before `upgrade` and makes a step outside of transactions idempotent.
+    """
 
     id: str
     down_revision: str | None
@@ -17,3 +20,4 @@ class Revision(Value):
     transactional: bool
     sha256: str
     elements: tuple[str, ...] = ()
+    prepare: tuple[str, ...] = ()
