@@ -1,0 +1,432 @@
+"""Index tuning by trial: candidates are built on the loaded rows, measured, and mostly dropped.
+
+Estimates propose, measurement disposes. A candidate stays only where plans use it and the query
+becomes markedly faster with the same parameters; a smaller index wins over one that is hardly
+faster; in the end every kept index is taken away once more, and stays away where nothing suffers.
+The database is left as it was found.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+
+from ..domain.design import Design
+from ..domain.identifiers import quote, quote_literal
+from ..domain.measurement import IndexTrial, QueryMeasurement, TuningReport
+from ..domain.naming import index_name
+from ..domain.plan import Budget
+from ..domain.progress import Report, silent
+from ..domain.workload import WorkloadQuery
+from ..errors import DesignError
+from .advice import advise
+from .candidates import Candidate, ColumnFacts, Existing, candidates
+from .compile import compile_index
+from .measure import percentile, time_draws
+from .plans import indexes_used, root_of, summary
+from .sampling import Draw, Sampler
+from .server import Server
+from .sessions import Prepared, Session, prepare, session_role
+
+GAIN = 0.20
+_SAME = 0.10  # two times within this share of each other are the same
+_DRAWS = 16
+_PLANS = 4
+_PATIENCE_SECONDS = 3.0
+_ROUNDS = 3
+
+
+@dataclass
+class _Case:
+    """A missed query: how it runs, with which parameters, and what it took so far."""
+
+    query: WorkloadQuery
+    prepared: Prepared
+    draws: list[Draw]
+    role: str
+    target_ms: float
+    percent: int
+    before_ms: float = 0.0
+    now_ms: float = 0.0
+    kept: list[Candidate] = field(default_factory=list)
+    slowest_place: int = 0
+
+    @property
+    def slowest(self) -> Draw:
+        """The draw that took longest: its plan shows most of what is wrong."""
+        return self.draws[self.slowest_place]
+
+    @property
+    def met(self) -> bool:
+        """It is as fast as its objective asks, as far as one client can tell."""
+        return self.now_ms <= self.target_ms
+
+
+def tune(
+    server: Server,
+    database: str,
+    design: Design,
+    missed: Sequence[QueryMeasurement],
+    *,
+    budget: Budget,
+    seed: int,
+    report: Report = silent,
+) -> TuningReport:
+    """Try candidate indexes for the missed queries on the loaded database.
+
+    `missed` are measurements of queries in `design.workload`. Each index is built with a timeout of
+    `budget.index_build_seconds`. Nothing is left in the database, whatever happens.
+    """
+    with server.connect(database) as plain, server.connect(database) as connection:
+        session = Session(connection, design, statement_seconds=budget.statement_seconds)
+        tuner = _Tuner(design, plain, session, budget, seed, report)
+        try:
+            for one in sorted(missed, key=lambda m: -m.p95_ms):
+                tuner.serve(one)
+            tuner.eliminate()
+            return tuner.report_of(missed)
+        finally:
+            tuner.clean_up()
+
+
+class _Tuner:
+    def __init__(
+        self,
+        design: Design,
+        plain: psycopg.Connection,
+        session: Session,
+        budget: Budget,
+        seed: int,
+        report: Report,
+    ) -> None:
+        self.design = design
+        self.plain = plain
+        self.session = session
+        self.budget = budget
+        self.seed = seed
+        self.report = report
+        self.sampler = Sampler(plain, design, seed)
+        self.cases: list[_Case] = []
+        self.trials: dict[tuple[str, str], IndexTrial] = {}
+        self.built: dict[str, Candidate] = {}
+        self.kept: list[Candidate] = []
+        self.notes: list[str] = []
+        self.extensions: list[str] = []
+        # A dropped index must not come back as a surprise: its name is asked for once.
+        self.taken = {
+            str(row[0])
+            for row in plain.execute("SELECT relname FROM pg_class WHERE relkind IN ('i', 'I')")
+        }
+
+    # -- one query -----------------------------------------------------------------------------
+
+    def serve(self, one: QueryMeasurement) -> None:
+        """Look for indexes that make a missed query meet its objective."""
+        case = self._case(one)
+        if case is None:
+            return
+        self.cases.append(case)
+        case.before_ms = case.now_ms = self._time(case)
+        for _ in range(_ROUNDS):
+            if case.met:
+                return
+            best = self._best(case)
+            if best is None:
+                return
+            self._keep(case, best)
+
+    def _case(self, one: QueryMeasurement) -> _Case | None:
+        query = next((q for q in self.design.workload if q.name == one.query), None)
+        if query is None:
+            self.notes.append(f"{one.query}: it is no query of the design, so nothing was tried.")
+            return None
+        try:
+            prepared = prepare(self.design, query, seed=self.seed)
+            draws = self.sampler.draws(query, prepared.parsed, _DRAWS)
+            role = session_role(self.plain, self.design, prepared.parsed)
+        except DesignError as error:
+            self.notes.append(f"{query.name}: {error}")
+            return None
+        sla = query.sla
+        # Clients at once share the cores: alone, the query must be that much faster.
+        share = max(1.0, (sla.concurrency or 1) / 2) if sla else 1.0
+        target = sla.target_ms / share if sla else 0.0
+        return _Case(query, prepared, draws, role, target, sla.percentile if sla else 95)
+
+    def _best(self, case: _Case) -> Candidate | None:
+        """Try every candidate; the one that helps most, or one as good that is much smaller."""
+        tried: list[tuple[float, IndexTrial, Candidate]] = []
+        for candidate in self._candidates(case):
+            trial = self._try(case, candidate)
+            if trial is not None and trial.used and trial.after_ms <= case.now_ms * (1 - GAIN):
+                tried.append((trial.after_ms, trial, candidate))
+        if not tried:
+            return None
+        fastest = min(after for after, _, _ in tried)
+        good = [
+            item
+            for item in tried
+            if item[0] <= fastest * (1 + _SAME) or (item[0] <= case.target_ms / 2)
+        ]
+        return min(good, key=lambda item: (item[1].size_bytes, item[0]))[2]
+
+    def _candidates(self, case: _Case) -> tuple[Candidate, ...]:
+        self.session.become(case.role)
+        plan_json = self._analyzed(case) or self._plan(case, case.slowest)
+        return candidates(
+            self.design,
+            case.prepared.parsed,
+            root_of(plan_json),
+            existing=existing_indexes(self.plain),
+            facts=column_facts(self.plain),
+        )
+
+    def _try(self, case: _Case, candidate: Candidate) -> IndexTrial | None:
+        """Build an index, measure the query with it, and drop it again."""
+        relation = self.design.relation(candidate.relation)
+        name = index_name(relation, candidate.index)
+        if name in self.taken or name in self.built or (name, case.query.name) in self.trials:
+            return None
+        try:
+            statement = compile_index(relation, candidate.index, concurrently=False)
+        except DesignError:
+            return None  # an expression that may not be indexed
+        built = self._build(candidate, name, statement.sql)
+        if isinstance(built, str):
+            trial = IndexTrial(
+                relation=relation.name, index=candidate.index, ddl=statement.sql,
+                query=case.query.name, before_ms=case.now_ms, after_ms=case.now_ms, size_bytes=0,
+                build_seconds=0.0, used=False, kept=False, reason=built,
+            )  # fmt: skip
+            self.trials[name, case.query.name] = trial
+            return trial
+        seconds, size = built
+        used = self._uses(case, name)
+        after = self._time(case) if used else case.now_ms
+        self._drop(name)
+        gain = 1 - after / case.now_ms if case.now_ms else 0.0
+        reason = "the plan does not use it" if not used else f"{gain:.0%} faster"
+        if used and gain < GAIN:
+            reason += f", which is less than the {GAIN:.0%} that an index must bring"
+        trial = IndexTrial(
+            relation=relation.name, index=candidate.index, ddl=statement.sql,
+            query=case.query.name, before_ms=round(case.now_ms, 4), after_ms=round(after, 4),
+            size_bytes=size, build_seconds=round(seconds, 3), used=used, kept=False, reason=reason,
+        )  # fmt: skip
+        self.trials[name, case.query.name] = trial
+        self.report(
+            "index tried",
+            index=name,
+            query=case.query.name,
+            before_ms=trial.before_ms,
+            after_ms=trial.after_ms,
+            used=used,
+        )
+        return trial
+
+    def _keep(self, case: _Case, candidate: Candidate) -> None:
+        relation = self.design.relation(candidate.relation)
+        name = index_name(relation, candidate.index)
+        self._build(candidate, name, self._ddl(candidate))
+        self.kept.append(candidate)
+        case.kept.append(candidate)
+        case.now_ms = self._time(case)
+
+    # -- all queries ---------------------------------------------------------------------------
+
+    def eliminate(self) -> None:
+        """Take each kept index away once more, the largest first; leave it away if nobody minds."""
+        if len(self.kept) < 2:
+            return
+        sizes = {self._name(c): self._size(self._name(c)) for c in self.kept}
+        for candidate in sorted(self.kept, key=lambda c: -sizes[self._name(c)]):
+            name = self._name(candidate)
+            self._drop(name)
+            slower = False
+            for case in self.cases:
+                now = self._time(case)
+                grown = now > case.now_ms * (1 + 2 * _SAME)
+                slower |= grown and not (now <= case.target_ms / 2)
+            if slower:
+                self._build(candidate, name, self._ddl(candidate))
+            else:
+                self.kept.remove(candidate)
+                for case in self.cases:
+                    case.kept = [c for c in case.kept if c != candidate]
+                self._note(name, "nothing is slower without it, beside the others that are kept")
+
+    def report_of(self, missed: Iterable[QueryMeasurement]) -> TuningReport:
+        """What was tried and kept, and advice for what still misses."""
+        kept = []
+        for candidate in self.kept:
+            name = self._name(candidate)
+            served = [case for case in self.cases if self._uses(case, name)]
+            sentences = []
+            for case in served:
+                trial = self.trials.get((name, case.query.name))
+                before = trial.before_ms if trial else case.before_ms
+                after = trial.after_ms if trial else case.now_ms
+                figure = f"p{case.percent} of {case.query.name}"
+                sentences.append(f"{figure} from {before:.2f} ms to {after:.2f} ms alone")
+            index = candidate.index.model_copy(
+                update={
+                    "serves": tuple(case.query.name for case in served),
+                    "reason": "; ".join(sentences),
+                }
+            )
+            kept.append((candidate.relation, index))
+            for (other, query), trial in self.trials.items():
+                if other == name and any(c.query.name == query for c in served):
+                    self.trials[other, query] = trial.model_copy(update={"kept": True})
+        advice = list(self.notes)
+        by_name = {one.query: one for one in missed}
+        for case in self.cases:
+            if not case.met or not case.kept:
+                plan_json = self._analyzed(case) or by_name[case.query.name].plan_json
+                now = by_name[case.query.name].model_copy(
+                    update={"plan_json": plan_json, "plan": summary(plan_json)}
+                )
+                if not case.met or not self._helped(case):
+                    advice += advise(self.design, now)
+        return TuningReport(
+            trials=tuple(self.trials.values()),
+            kept=tuple(kept),
+            advice=tuple(dict.fromkeys(advice)),
+        )
+
+    def _helped(self, case: _Case) -> bool:
+        return case.now_ms <= case.before_ms * (1 - GAIN)
+
+    def clean_up(self) -> None:
+        """Drop what was built."""
+        for name in list(self.built):
+            self._drop(name)
+        for name in self.extensions:
+            self.plain.execute(f"DROP EXTENSION IF EXISTS {name}".encode())
+
+    # -- the server ----------------------------------------------------------------------------
+
+    def _build(self, candidate: Candidate, name: str, ddl: str) -> tuple[float, int] | str:
+        """Seconds and bytes of a new index, or why it could not be built."""
+        timeout = str(max(1, round(self.budget.index_build_seconds * 1000)))
+        started = time.perf_counter()
+        try:
+            self._extension(candidate)
+            self.plain.execute("SELECT set_config('statement_timeout', %s, false)", (timeout,))
+            self.plain.execute(ddl.encode())
+            self.built[name] = candidate
+            if any(key.expression for key in candidate.index.keys):
+                relation = self.design.relation(candidate.relation).name
+                self.plain.execute(f"ANALYZE {quote(relation)}".encode())
+        except psycopg.errors.QueryCanceled:
+            return f"it was not built within {self.budget.index_build_seconds:g} s"
+        except psycopg.Error as error:
+            return f"PostgreSQL did not build it: {error.diag.message_primary or error}"
+        finally:
+            self.plain.execute("RESET statement_timeout")
+        return time.perf_counter() - started, self._size(name)
+
+    def _extension(self, candidate: Candidate) -> None:
+        classes = {key.operator_class for key in candidate.index.keys}
+        if not classes & {"gin_trgm_ops", "gist_trgm_ops"} or "pg_trgm" in self.extensions:
+            return
+        row = self.plain.execute(
+            "SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"
+        ).fetchone()
+        if row and not row[0]:
+            self.plain.execute("CREATE EXTENSION pg_trgm SCHEMA public")
+            self.extensions.append("pg_trgm")
+
+    def _drop(self, name: str) -> None:
+        self.plain.execute(f"DROP INDEX IF EXISTS {quote(name)}".encode())
+        self.built.pop(name, None)
+
+    def _size(self, name: str) -> int:
+        row = self.plain.execute(
+            f"SELECT pg_relation_size({quote_literal(quote(name))}::regclass)".encode()
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def _time(self, case: _Case) -> float:
+        """The percentile of the objective over the case's draws, in ms; a timeout counts in full.
+
+        The better of two runs of each draw: the machine's noise only ever adds.
+        """
+        self.session.become(case.role)
+        try:
+            first, _ = time_draws(
+                self.session, case.prepared, case.draws, patience_seconds=_PATIENCE_SECONDS
+            )
+            again: list[float] = []
+            if sum(first) < _PATIENCE_SECONDS * 1000 / 2:
+                again, _ = time_draws(
+                    self.session, case.prepared, case.draws, patience_seconds=_PATIENCE_SECONDS
+                )
+        except psycopg.errors.QueryCanceled:
+            return self.budget.statement_seconds * 1000
+        case.slowest_place = first.index(max(first))
+        times = [min(pair) for pair in zip(first, again, strict=False)] or first
+        return percentile(times, case.percent)
+
+    def _plan(self, case: _Case, draw: Draw) -> str:
+        self.session.become(case.role)
+        self.session.enter(draw)
+        with self.session.connection.transaction(force_rollback=True):
+            return self.session.explain(case.prepared, draw, analyze=False)
+
+    def _analyzed(self, case: _Case) -> str:
+        """The executed plan of the slowest draw; "" where it does not end in time."""
+        self.session.become(case.role)
+        self.session.enter(case.slowest)
+        try:
+            with self.session.connection.transaction(force_rollback=True):
+                return self.session.explain(case.prepared, case.slowest)
+        except psycopg.errors.QueryCanceled:
+            return ""
+
+    def _uses(self, case: _Case, name: str) -> bool:
+        return any(name in indexes_used(self._plan(case, d)) for d in case.draws[:_PLANS])
+
+    def _ddl(self, candidate: Candidate) -> str:
+        relation = self.design.relation(candidate.relation)
+        return compile_index(relation, candidate.index, concurrently=False).sql
+
+    def _name(self, candidate: Candidate) -> str:
+        return index_name(self.design.relation(candidate.relation), candidate.index)
+
+    def _note(self, name: str, reason: str) -> None:
+        for key, trial in self.trials.items():
+            if key[0] == name:
+                self.trials[key] = trial.model_copy(update={"reason": reason})
+
+
+def existing_indexes(connection: psycopg.Connection) -> list[Existing]:
+    """The valid indexes of the public schema."""
+    rows = connection.execute(
+        "SELECT t.relname, m.amname, i.indpred IS NOT NULL, "
+        "array(SELECT coalesce(a.attname, '') "
+        "FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(n, o)"
+        " LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.n AND k.n > 0"
+        " WHERE k.o <= i.indnkeyatts ORDER BY k.o) "
+        "FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid "
+        "JOIN pg_class AS t ON t.oid = i.indrelid JOIN pg_am AS m ON m.oid = c.relam "
+        "WHERE t.relnamespace = 'public'::regnamespace AND i.indisvalid"
+    ).fetchall()
+    return [
+        Existing(relation=row[0], method=row[1], partial=row[2], keys=tuple(row[3])) for row in rows
+    ]
+
+
+def column_facts(connection: psycopg.Connection) -> dict[tuple[str, str], ColumnFacts]:
+    """What ANALYZE gathered, by relation and column."""
+    rows = connection.execute(
+        "SELECT tablename, attname, n_distinct, avg_width, coalesce(correlation, 0) "
+        "FROM pg_stats WHERE schemaname = 'public'"
+    ).fetchall()
+    return {
+        (row[0], row[1]): ColumnFacts(distinct=row[2], width_bytes=row[3], correlation=row[4])
+        for row in rows
+    }
