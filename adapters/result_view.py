@@ -10,12 +10,12 @@ from ..documents.performance_page import objective
 from ..domain.apply import ApplyPlan
 from ..domain.result import RunResult
 
-Mood = Literal["good", "bad", "open"]
-MARK = {"good": "✓", "bad": "✗", "open": "?"}
-STYLE = {"good": "green", "bad": "red", "open": "yellow"}
+Mood = Literal["good", "bad", "open", "none"]
+MARK = {"good": "✓", "bad": "✗", "open": "?", "none": "·"}
+STYLE = {"good": "green", "bad": "red", "open": "yellow", "none": "dim"}
 _MOOD: dict[str, Mood] = {
     "met": "good", "not met": "bad", "not proved": "open",
-    "missed": "bad", "not_proved": "open", "no_sla": "open",
+    "missed": "bad", "not_proved": "open", "no_sla": "none",
 }  # fmt: skip
 _HEADLINE = {
     "completed": "finished",

@@ -129,7 +129,7 @@ def domains_of(
     """The tables in groups, by greedy modularity over the references that are not to hubs.
 
     Source: Clauset, Newman, Moore, "Finding community structure in very large networks" (2004).
-    Tables without edges join the group of a hub, else a group of their own.
+    Tables that only refer to a hub join its group; tables without any reference share one.
     """
     order = {table.name: position for position, table in enumerate(tables)}
     edges = Counter(
@@ -166,7 +166,14 @@ def domains_of(
         if near and max(near)[0]:
             groups[-max(near)[1]] |= alone
             groups = [group for group in groups if group is not alone]
+    # Then what only refers to a hub joins the hub, and the rest stands together.
     lonely = {table.name for table in tables} - {name for group in groups for name in group}
+    for hub in hubs:
+        followers = {r.child for r in references if r.parent == hub} & lonely
+        if hub in lonely:
+            groups.append({hub})
+        next(group for group in groups if hub in group).update(followers)
+        lonely -= followers | {hub}
     if lonely:
         groups.append(lonely)
     referenced = Counter(reference.parent for reference in references)

@@ -112,7 +112,7 @@ def measure(
     area = position * height / max(1, sum(box.width * box.height for box in boxes))
     score = (
         70 * crossings + 5000 * overlaps + length / 12 + 6 * bends
-        + 500 * max(0.0, aspect - 0.25) + 90 * area
+        + 500 * max(0.0, aspect - 0.25) + 180 * area
     )  # fmt: skip
     orders = [list(layer) for layer in layers]
     return Placement(
