@@ -202,15 +202,19 @@ def _roles(dossier: Dossier) -> Md:
         return Md("No live catalog was read.")
     words = {role.name: role.comment for role in dossier.design.roles}
     granted: dict[str, dict[str, list[str]]] = {}
-    for found in tables_of(dossier.catalog):
+    tables = tables_of(dossier.catalog)
+    for found in tables:
         for role, privilege in found.grants:
             granted.setdefault(role, {}).setdefault(privilege.lower(), []).append(found.name)
-    everything = len(tables_of(dossier.catalog))
     rows = []
     for role in sorted(granted):
+        # Privileges on the same tables share a line.
+        together: dict[tuple[str, ...], list[str]] = {}
         for privilege, names in sorted(granted[role].items()):
-            which = Md("every table") if len(names) == everything else codes(names)
-            rows.append((code(role), Md(inline(privilege)), which, inline(words.get(role, ""))))
+            together.setdefault(tuple(names), []).append(privilege)
+        for shared, privileges in together.items():
+            which = Md("every table") if len(shared) == len(tables) else codes(shared)
+            rows.append((code(role), inline(", ".join(privileges)), which, words.get(role, "")))
     return table(("Role", "May", "On", "Who"), rows, "No grants beyond the owner's.")
 
 

@@ -180,7 +180,7 @@ def domains_of(
     named = []
     for group in groups:
         members = sorted(group, key=lambda name: order[name])
-        hub = [name for name in members if name in hubs]
-        head = hub[0] if hub else max(members, key=lambda n: (referenced[n], -order[n]))
+        inside = [name for name in members if name in hubs]
+        head = inside[0] if inside else max(members, key=lambda n: (referenced[n], -order[n]))
         named.append(Domain(name=head, tables=tuple(members)))
     return tuple(sorted(named, key=lambda domain: min(order[name] for name in domain.tables)))

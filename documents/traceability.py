@@ -95,7 +95,8 @@ def _row(dossier: Dossier, requirement: Requirement, link: Linker) -> tuple[str,
         if found:
             proofs.append(Md(f"{code(element)}: {found}") if len(stands) > 1 else found)
     if not proofs and seen and not missing:
-        proof = joined(("built", link.evidence(dossier.evidence_for("proof"))))
+        evidence = link.evidence(dossier.evidence_for("proof"))
+        proof = joined(("built", evidence)) if evidence else Md(NOT_MEASURED)
     else:
         proof = joined(proofs, "; ", NOT_MEASURED)
     return (*about, codes(requirement.elements), catalog, proof)
