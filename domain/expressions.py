@@ -139,6 +139,7 @@ def parse_query(
         lookup.write(tree)
     else:
         lookup.query(tree, None)
+    lookup.complete(tree)
     named = _write(tree, text, what)
     return Query(
         kind=kind, named=named, sql=_psycopg(tree), pgbench=_pgbench(tree),
@@ -249,16 +250,20 @@ def _token(kind: TokenType, text: str, like: Token) -> Token:
 
 def _literals(tree: exp.Expr, text: str, what: str) -> None:
     """Refuse a text whose literals sqlglot changed while reading, and odd spellings of literals."""
-    given = Counter(t.text for t in DesignDialect().tokenize(text) if t.token_type in _LITERALS)
-    if given != _literals_of(_render(tree, what)):
+    given = _literals_of(text)
+    if given is None or given != _literals_of(_render(tree, what)):
         raise ExpressionError(
             f"{what}: {text[:60]!r} has a literal in a spelling that is not allowed.",
             hint="Use plain '…' strings and decimal numbers.",
         )
 
 
-def _literals_of(sql: str) -> Counter[str]:
-    return Counter(t.text for t in DesignDialect().tokenize(sql) if t.token_type in _LITERALS)
+def _literals_of(sql: str) -> Counter[str] | None:
+    try:
+        tokens = DesignDialect().tokenize(sql)
+    except SqlglotError:
+        return None  # what we wrote cannot even be cut into words
+    return Counter(token.text for token in tokens if token.token_type in _LITERALS)
 
 
 def _defaults(tree: exp.Expr) -> None:

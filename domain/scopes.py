@@ -43,6 +43,7 @@ class Scope:
 
     def resolve(self, column: exp.Column, aliases: Iterable[str] = ()) -> None:
         """Look a column reference up here, then outwards; note where it comes from."""
+        self.lookup.saw(column)
         name, table = column.name, column.table
         scope: Scope | None = self
         known: list[str] = []
@@ -79,6 +80,17 @@ class Lookup:
         self.what = what
         self.relations: dict[str, None] = {}
         self.columns: dict[str, None] = {}
+        self._seen: set[int] = set()
+
+    def complete(self, tree: exp.Expr) -> None:
+        """Raise ExpressionError unless every name of the tree was looked up."""
+        for node in tree.find_all(exp.Table, exp.Column):
+            if id(node) not in self._seen and not isinstance(node.this, exp.Star):
+                raise ExpressionError(f"{self.what}: {node.name!r} stands where no name belongs.")
+
+    def saw(self, node: exp.Expr) -> None:
+        """Remember that this name was looked up."""
+        self._seen.add(id(node))
 
     def note(self, relation: str, column: str) -> None:
         """Remember that the query reads or writes this column."""
@@ -94,6 +106,7 @@ class Lookup:
         if name not in self.known:
             raise unknown("relation", name, self.known, self.what)
         table.set("db", None)
+        self.saw(table)
         self.relations[name] = None
         return dict.fromkeys(self.known[name], name)
 
@@ -172,13 +185,19 @@ class Lookup:
             for join in table.args.get("joins") or []:
                 self._source(join.this, scope)
             cte = scope.ctes.get(table.name) if not table.db else None
+            self.saw(table)
             columns = cte if cte is not None else self.relation(table)
         elif isinstance(table, (exp.Subquery, exp.Values)):
             columns = self.query(table, scope.beside())
         elif isinstance(table, exp.Lateral) and isinstance(table.this, exp.Subquery):
             columns = self.query(table.this, scope)
-        else:
+        elif isinstance(table, exp.Unnest) or (
+            isinstance(table, (exp.Table, exp.Lateral)) and isinstance(table.this, exp.Anonymous)
+        ):
+            self.saw(table)
             columns = self._function(table, scope)
+        else:
+            raise ExpressionError(f"{self.what}: FROM names relations and sub-queries only.")
         if declared:
             columns = dict.fromkeys([*declared, *list(columns)[len(declared) :]], "")
         scope.add(table.alias_or_name, columns)

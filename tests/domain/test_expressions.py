@@ -69,6 +69,7 @@ HOSTILE_PREDICATES = [
     "vacuum",
     "set role postgres",
     "status = 'a' 'b'",
+    "status $ $1",
     "generate_series(1, 10) > 1",
     "unnest(tags) = 'x'",
     "random() < 0.5",
@@ -150,6 +151,9 @@ HOSTILE_QUERIES = [
     "values (1)",
     "select * from orders where note = E'\\''",
     "select total * * from orders",
+    "select * from from pg_authid",
+    "select id from orders where exists (from pg_authid)",
+    "from pg_authid",
 ]
 
 PREDICATES = [
