@@ -19,6 +19,8 @@ from .probe_rows import Fresh, Row, RowMaker, insert, literal, types_of
 from .probe_session import Attempt, Session, accepted, inconclusive
 from .probe_values import outsiders, violations
 
+_MOST_ISOLATED = 40
+
 
 def probe_relation(session: Session, rows: RowMaker, relation: Relation) -> Iterator[Probe]:
     """A complete row is taken; each constraint takes and refuses a statement of its own."""
@@ -80,44 +82,34 @@ class _Prober:
         return accepted(self._element(name), statements, self.session.attempt(statements))
 
     def _refused(
-        self,
-        element: str,
-        sqlstate: str,
-        name: str,
-        tries: Iterable[Sequence[str]],
-        *,
-        also: tuple[str, ...] = (),
+        self, element: str, sqlstate: str, name: str, tries: Iterable[Sequence[str]]
     ) -> Probe:
-        """The first statement that is refused as expected, else the likeliest one.
+        """The first statement that is refused as expected, else what was seen of the first.
 
-        `also` are constraints that cannot but be broken together with this one.
+        Where other rules speak first, the statement is tried again without them.
         """
-        names = (name, *also)
-        expected = f"refused: {sqlstate} {' or '.join(names)}"
-        first: tuple[Sequence[str], Attempt] | None = None
+        expected = f"refused: {sqlstate} {name}"
+        seen: list[tuple[str, Attempt]] = []
+        rest: list[Sequence[str]] = []
         for statements in tries:
             attempt = self.session.attempt(statements)
-            hit = attempt.constraint in names or attempt.column in names
-            if hit and attempt.sqlstate == sqlstate and attempt.failed_at == len(statements) - 1:
-                return Probe(
-                    element=element,
-                    statement=statements[-1],
-                    expected=expected,
-                    observed=attempt.said,
-                    passed=True,
-                )
-            # What went through although it should not counts more than another refusal.
-            if first is None or (attempt.passed and not first[1].passed):
-                first = (statements, attempt)
-        if first is None:
+            probe = _judge(element, expected, sqlstate, name, statements[-1], attempt)
+            if probe.passed:
+                return probe
+            seen.append((statements[-1], attempt))
+            if attempt.constraint and len(rest) < _MOST_ISOLATED:
+                rest.append(statements)
+        for statements in rest:
+            attempt, drops = self.session.isolated(statements, name)
+            shown = ";\n".join((*drops, statements[-1]))
+            probe = _judge(element, expected, sqlstate, name, shown, attempt)
+            if probe.passed:
+                return probe
+        if not seen:
             return inconclusive(element, expected, "no statement was found that would break it")
-        return Probe(
-            element=element,
-            statement=first[0][-1],
-            expected=expected,
-            observed=first[1].said,
-            passed=False,
-        )
+        # What went through although it should not says more than another refusal.
+        statement, attempt = next((pair for pair in seen if pair[1].passed), seen[0])
+        return _judge(element, expected, sqlstate, name, statement, attempt)
 
     def not_null(self) -> Iterator[Probe]:
         """Each NOT NULL column refuses a NULL."""
@@ -148,20 +140,7 @@ class _Prober:
             "23505",
             name,
             self._duplicates(unique.columns, where, nulls=unique.nulls_not_distinct),
-            also=self._within(unique),
         )
-
-    def _within(self, unique: Unique) -> tuple[str, ...]:
-        """The keys that are a part of this one: whatever repeats it repeats them too."""
-        columns = set(unique.columns)
-        names = [
-            unique_name(self.relation, other)
-            for other in self.relation.uniques
-            if other.where is None and set(other.columns) < columns
-        ]
-        if set(self.relation.primary_key) <= columns:
-            names.append(primary_key_name(self.relation))
-        return tuple(names)
 
     def _duplicates(
         self, key: tuple[str, ...], where: str = "true", *, nulls: bool = False
@@ -286,3 +265,16 @@ class _Prober:
             observed=attempt.said,
             passed=attempt.sqlstate == "428C9",
         )
+
+
+def _judge(
+    element: str, expected: str, sqlstate: str, name: str, statement: str, attempt: Attempt
+) -> Probe:
+    hit = attempt.sqlstate == sqlstate and name in (attempt.constraint, attempt.column)
+    return Probe(
+        element=element,
+        statement=statement,
+        expected=expected,
+        observed=attempt.said,
+        passed=hit,
+    )

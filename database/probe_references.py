@@ -35,7 +35,7 @@ def probe_references(session: Session, rows: RowMaker, relation: Relation) -> It
             observed=attempt.said,
             passed=attempt.passed,
         )
-        yield _orphan(session, rows, relation, fk, element, child)
+        yield _orphan(session, rows, relation, fk, element, parent, child)
         yield _deletion(session, rows, relation, fk, element, parent, child)
 
 
@@ -53,14 +53,15 @@ def _family(
             continue
         values = rows.referenced(fk, parent.row)
         set_to = dict(zip(fk.columns, values, strict=True))
-        child = rows.fresh(relation, base=base, set_to=set_to)
-        if isinstance(child, str):
-            last = child
-            continue
-        attempt = session.attempt((*parent.statements, *child.statements))
-        if attempt.passed:
-            return parent, child
-        last = f"a child of a new row of {fk.references} is refused: {attempt.said}"
+        for variant in range(2):
+            child = rows.fresh(relation, base=base, set_to=set_to, variant=variant)
+            if isinstance(child, str):
+                last = child
+                continue
+            attempt = session.attempt((*parent.statements, *child.statements))
+            if attempt.passed:
+                return parent, child
+            last = f"a child of a new row of {fk.references} is refused: {attempt.said}"
     return last
 
 
@@ -70,6 +71,7 @@ def _orphan(
     relation: Relation,
     fk: ForeignKey,
     element: str,
+    parent: Fresh,
     child: Fresh,
 ) -> Probe:
     """A row whose parent is not there."""
@@ -81,10 +83,10 @@ def _orphan(
         if value is None:
             continue
         statement = insert(relation, {**child.row, column: value})
-        attempt = session.attempt((*child.setup, statement))
+        attempt, drops = session.isolated((*parent.statements, *child.setup, statement), name)
         probe = Probe(
             element=element,
-            statement=statement,
+            statement=";\n".join((*drops, statement)),
             expected=expected,
             observed=attempt.said,
             passed=attempt.sqlstate == _NO_ACTION and attempt.constraint == name,
@@ -130,10 +132,10 @@ def _deletion(
     if fk.on_delete in ("NO ACTION", "RESTRICT"):
         restricts = fk.on_delete == "RESTRICT" and session.major >= 18
         code = _RESTRICT if restricts else _NO_ACTION
-        attempt = session.attempt((*before, statement))
+        attempt, drops = session.isolated((*before, statement), name)
         return Probe(
             element=element,
-            statement=statement,
+            statement=";\n".join((*drops, statement)),
             expected=f"refused: {code} {name}",
             observed=attempt.said,
             passed=attempt.sqlstate == code and attempt.constraint == name,
@@ -148,11 +150,15 @@ def _deletion(
         nulls = " AND ".join(f"{quote(c)} IS NULL" for c in emptied if c != relation.tenant_column)
         look = f"SELECT count(*) FROM {table} WHERE {where} AND {nulls}"
         expected, wanted = "the child stays, without its reference", "1"
-    attempt = session.attempt((*before, statement, look))
+    attempt, drops = session.isolated((*before, statement, look), name, place=-2)
     passed = attempt.passed and attempt.value == wanted
     observed = expected if passed else attempt.said
     if attempt.passed and not passed:
         observed = f"accepted; {attempt.value} such rows"
     return Probe(
-        element=element, statement=statement, expected=expected, observed=observed, passed=passed
+        element=element,
+        statement=";\n".join((*drops, statement)),
+        expected=expected,
+        observed=observed,
+        passed=passed,
     )

@@ -73,12 +73,14 @@ class RowMaker:
         base: Row | None = None,
         keep: Iterable[str] = (),
         set_to: Mapping[str, str | None] | None = None,
+        variant: int = 0,
         depth: int = 0,
     ) -> Fresh | str:
         """A row that the server was seen to take, or why there is none.
 
         `base` is copied (default: the first row). Columns in `keep` stay as they are in it, those
-        in `set_to` get that value; the row is then not tried, for it may be meant to be refused.
+        in `set_to` get that value; the row is then not tried, for it may be meant to be refused,
+        and `variant` asks for another such row.
         """
         bases = [base] if base is not None else self.existing(relation)
         if not bases:
@@ -86,8 +88,8 @@ class RowMaker:
         kept, given = frozenset(keep), dict(set_to or {})
         last = ""
         for row in bases:
-            for _ in range(_TRIES):
-                made = self._make(relation, row, kept, given, depth)
+            for attempt_number in range(variant, _TRIES):
+                made = self._make(relation, row, kept, given, depth, attempt_number)
                 if isinstance(made, str):
                     last = made
                     continue
@@ -100,26 +102,77 @@ class RowMaker:
         return last
 
     def _make(
-        self, relation: Relation, base: Row, kept: frozenset[str], given: Row, depth: int
+        self,
+        relation: Relation,
+        base: Row,
+        kept: frozenset[str],
+        given: Row,
+        depth: int,
+        attempt_number: int,
     ) -> Fresh | str:
         self._counter += 1
         row: Row = {**base, **given}
         fixed = kept | set(given)
         setup: list[str] = []
+        why = self._align(relation, base, row, fixed, setup, depth, attempt_number)
+        if why:
+            return why
+        for exclusion in relation.exclusions:
+            if not fixed & {exclusion.start_column, exclusion.end_column}:
+                self._move(relation, exclusion, row)
         for key in _keys(relation):
             if any(row.get(name) != base.get(name) for name in key if name not in kept):
                 continue  # another key, or the caller, has changed a part of it
             if set(key) <= fixed:
                 continue
-            why = self._refresh(relation, key, row, fixed, setup, depth)
+            why = self._refresh(relation, key, row, fixed, setup, depth, attempt_number)
             if why:
                 return why
-        for exclusion in relation.exclusions:
-            if not fixed & {exclusion.start_column, exclusion.end_column}:
-                self._move(relation, exclusion, row)
         return Fresh(
             relation=relation.name, row=row, setup=tuple(setup), insert=insert(relation, row)
         )
+
+    def _align(
+        self,
+        relation: Relation,
+        base: Row,
+        row: Row,
+        fixed: frozenset[str] | set[str],
+        setup: list[str],
+        depth: int,
+        attempt_number: int,
+    ) -> str:
+        """Make references fit that share a column with one that the caller changed.
+
+        A row of another tenant needs parents of that tenant: none where a reference may be null,
+        else new ones. Why that cannot be, or "".
+        """
+        changed = {name for name in fixed if row[name] != base[name]}
+        for fk in relation.foreign_keys:
+            free = [name for name in fk.columns if name not in fixed]
+            if not changed & set(fk.columns) or not free:
+                continue
+            if any(row[name] is None for name in fk.columns):
+                continue
+            nullable = [name for name in free if relation.column(name).nullable]
+            if nullable and attempt_number % 2 == 0:
+                row[nullable[-1]] = None
+                continue
+            if depth >= _DEEPEST:
+                return f"the parents of {relation.name} are too many generations"
+            there = dict(zip(fk.columns, self.referenced_columns(fk), strict=True))
+            old = {**row, **{name: base[name] for name in fk.columns}}
+            parent = self.fresh_parent(
+                fk,
+                old,
+                set_to={there[name]: row[name] for name in fk.columns if name in fixed},
+                depth=depth + 1,
+            )
+            if isinstance(parent, str):
+                return parent
+            setup.extend(parent.statements)
+            row.update(zip(fk.columns, self.referenced(fk, parent.row), strict=True))
+        return ""
 
     def _refresh(
         self,
@@ -129,13 +182,18 @@ class RowMaker:
         fixed: frozenset[str] | set[str],
         setup: list[str],
         depth: int,
+        attempt_number: int,
     ) -> str:
         """Give a key a value that no row has; why not, or ""."""
         references = {name for fk in relation.foreign_keys for name in fk.columns}
-        for name in key:
+        # Other rules often tie a moment to another one, so moments come last.
+        for name in sorted(key, key=lambda name: _temporal(relation.column(name))):
             column = relation.column(name)
             if name in references or name in fixed or column.values:
                 continue
+            if _temporal(column) and attempt_number % 2 == 0 and row[name] is not None:
+                self._shift(relation, column, row, fixed)
+                return ""
             if column.generated is not None:
                 sources = parse_scalar(column.generated, types_of(relation)).columns
                 for source in sources:
@@ -165,7 +223,28 @@ class RowMaker:
             return ""
         return f"no new value was found for ({', '.join(key)}) of {relation.name}"
 
-    def fresh_parent(self, fk: ForeignKey, child: Row, *, depth: int = 0) -> Fresh | str:
+    def _shift(
+        self, relation: Relation, column: Column, row: Row, fixed: frozenset[str] | set[str]
+    ) -> None:
+        """Move every moment of the row by what makes this one the newest, so that the order and
+        the distances between them stay."""
+        self._counter += 1
+        table, name = quote(relation.name), quote(column.name)
+        ours = f"{literal(row[column.name])}::{column.type}::timestamp"
+        moments = [c for c in relation.columns if _temporal(c) and c.generated is None]
+        moved = [c for c in moments if row[c.name] is not None and c.name not in fixed]
+        fields = ", ".join(
+            f"({literal(row[c.name])}::{c.type} + m.distance)::{c.type}::text" for c in moved
+        )
+        (values,) = self.session.fetch(
+            f"SELECT {fields} FROM (SELECT max({name})::timestamp - {ours}"
+            f" + {self._counter} * interval '1 day' AS distance FROM {table}) m"
+        )
+        row.update(zip((c.name for c in moved), values, strict=True))
+
+    def fresh_parent(
+        self, fk: ForeignKey, child: Row, *, set_to: Row | None = None, depth: int = 0
+    ) -> Fresh | str:
         """A new row of the referenced relation, a copy of the child's parent where it has one."""
         parent = self.design.relation(fk.references)
         wanted = [
@@ -175,7 +254,7 @@ class RowMaker:
         ]
         found = self.existing(parent, " AND ".join(wanted) or "true", limit=1)
         base = found[0] if found else None
-        return self.fresh(parent, base=base, depth=depth)
+        return self.fresh(parent, base=base, set_to=set_to, depth=depth)
 
     def referenced_columns(self, fk: ForeignKey) -> tuple[str, ...]:
         """The columns a foreign key refers to."""
@@ -226,6 +305,10 @@ class RowMaker:
             f"SELECT a::text, b::text FROM (SELECT {fields} FROM {table}) m(a, b)"
         )
         row[exclusion.start_column], row[exclusion.end_column] = moved[0]
+
+
+def _temporal(column: Column) -> bool:
+    return family(column.type) in ("timestamp", "date")
 
 
 def _keys(relation: Relation) -> list[tuple[str, ...]]:

@@ -9,7 +9,10 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from ..domain.base import Value
+from ..domain.identifiers import quote
 from ..domain.measurement import Probe
+
+_MOST_DROPS = 8
 
 
 class Attempt(Value):
@@ -21,6 +24,7 @@ class Attempt(Value):
     passed: bool
     failed_at: int = -1
     sqlstate: str = ""
+    table: str = ""
     constraint: str = ""
     column: str = ""
     message: str = ""
@@ -66,10 +70,42 @@ class Session:
                     cursor.execute("release savepoint probe")
         return Attempt(passed=True, rows=rows, value=value)
 
+    def isolated(
+        self, statements: Sequence[str], name: str, *, place: int = -1
+    ) -> tuple[Attempt, tuple[str, ...]]:
+        """Like `attempt`, but without the constraints that speak before the one called `name`.
+
+        A row may break several rules, and PostgreSQL names the first. Those are dropped inside
+        the savepoint, one after the other, until the statement at `place` is refused by `name`,
+        passes, or fails otherwise. Returns the last answer and the DROP statements it needed.
+        """
+        probed = len(statements) + place if place < 0 else place
+        drops: list[str] = []
+        for _ in range(_MOST_DROPS):
+            attempt = self.attempt((*drops, *statements))
+            at = attempt.failed_at - len(drops)
+            another = attempt.constraint not in ("", name) and attempt.sqlstate[:2] == "23"
+            if attempt.passed or at != probed or not another or not attempt.table:
+                break
+            drop = _without(attempt.table, attempt.constraint)
+            if drop in drops:
+                break
+            drops.append(drop)
+        return attempt.model_copy(update={"failed_at": at}), tuple(drops)
+
     def fetch(self, statement: str) -> list[tuple[Any, ...]]:
         """The rows of a query that must not fail."""
         with self.connection.cursor(row_factory=tuple_row) as cursor:
             return cursor.execute(_plain(statement)).fetchall()
+
+
+def _without(table: str, constraint: str) -> str:
+    """Drop a constraint, or an index that is unique without being one."""
+    name = quote(constraint)
+    return (
+        f"ALTER TABLE {quote(table)} DROP CONSTRAINT IF EXISTS {name} CASCADE;"
+        f" DROP INDEX IF EXISTS {name}"
+    )
 
 
 def _plain(statement: str) -> bytes:
@@ -83,6 +119,7 @@ def _refused(place: int, error: psycopg.Error) -> Attempt:
         passed=False,
         failed_at=place,
         sqlstate=error.sqlstate or "",
+        table=diag.table_name or "",
         constraint=diag.constraint_name or "",
         column=diag.column_name or "",
         message=(diag.message_primary or str(error)).strip().splitlines()[0],

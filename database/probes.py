@@ -17,6 +17,7 @@ import psycopg
 
 from ..domain.design import Design
 from ..domain.measurement import Probe, TableDigest
+from .canonical import canonical
 from .digests import differences, digests
 from .probe_constraints import probe_relation
 from .probe_references import probe_references
@@ -34,6 +35,7 @@ def probe(server: Server, database: str, design: Design) -> tuple[Probe, ...]:
     In the order of the design: each relation's constraints, references, policy; then the roles;
     then the digests. Raises psycopg.Error where the database cannot be used at all.
     """
+    design = canonical(design)
     with server.connect(database) as connection:
         before = digests(connection)
         probes: list[Probe] = []

@@ -14,6 +14,7 @@ from ..domain.identifiers import quote
 from ..domain.recovery import RetentionCount, RetentionStep
 from ..domain.types import family
 from . import retention_sql as build
+from .canonical import canonical
 from .retention_run import apply_retention, drill_retention
 
 __all__ = ["apply_retention", "drill_retention", "dry_run", "plan_retention"]
@@ -31,6 +32,7 @@ def plan_retention(design: Design) -> tuple[RetentionStep, ...]:
     period that is no ISO 8601 duration, nothing personal to anonymise), is kept, and the reason
     says so. Raises ExpressionError for a hold that is no predicate over the relation's columns.
     """
+    design = canonical(design)
     return tuple(_step(design, relation) for relation in _children_first(design))
 
 

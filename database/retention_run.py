@@ -21,6 +21,7 @@ from ..domain.identifiers import quote
 from ..domain.progress import Report, silent
 from ..domain.recovery import RetentionProof, RetentionReport, RetentionStep
 from ..errors import EvidenceError
+from .canonical import canonical
 from .generate import small_rows
 from .retention_sql import held, over
 from .revisions import upgrade
@@ -119,6 +120,7 @@ def drill_retention(
     The moment of a step is chosen from the rows' own clock so that about half of them are due;
     the machine's clock has no part in it. Works on a database of its own, which is dropped.
     """
+    design = canonical(design)
     database = f"a13_retention_{secrets.token_hex(4)}"
     server.create_database(database)
     try:

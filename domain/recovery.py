@@ -34,8 +34,9 @@ class RetentionStep(Value):
     dry run: how many rows are due. `action_sql` runs in order, in one transaction. Both are
     empty for `keep`. Steps come in an order that respects the foreign keys: children first.
     `archive_sql` selects the rows that must lie in an archive before the action runs, and
-    `archive_more` those that go with them, as (relation, SELECT). `classification` is the most sensitive one among the columns. `reason` says
-    what the plan decided beyond the words of the design.
+    `archive_more` those that go with them, as (relation, SELECT). `classification` is the most
+    sensitive one among the columns. `reason` says what the plan decided beyond the words of the
+    design.
     """
 
     relation: str

@@ -73,9 +73,7 @@ def design() -> Design:
         uniques=(Unique(columns=("clinic_id", "id")),),
         checks=(
             Check(expression="born > date '1900-01-01'", name="ck_patient_born"),
-            Check(
-                expression="(status = 'left') = (left_on is not null)", name="ck_patient_left"
-            ),
+            Check(expression="(status = 'left') = (left_on is not null)", name="ck_patient_left"),
         ),
         foreign_keys=(ForeignKey(columns=("clinic_id",), references="clinic"),),
         tenant_column="clinic_id",
@@ -143,9 +141,7 @@ def design() -> Design:
         ),
         primary_key=("visit_id", "line"),
         checks=(Check(expression="length(body) between 1 and 400", name="ck_visit_note_body"),),
-        foreign_keys=(
-            ForeignKey(columns=("visit_id",), references="visit", on_delete="CASCADE"),
-        ),
+        foreign_keys=(ForeignKey(columns=("visit_id",), references="visit", on_delete="CASCADE"),),
         tenant_column="clinic_id",
     )
     insurance = Relation(

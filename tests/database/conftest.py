@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -144,4 +145,25 @@ def migrations(tmp_path: Path, courts: Design) -> Path:
         directory, message="Create the schema", statements=compile_design(courts),
         requirements=("FR-001",),
     )  # fmt: skip
+    return directory
+
+
+@pytest.fixture(scope="session")
+def clinic_design() -> Design:
+    """Clinics: tenants, a cycle, ranges, closed sets, cascades and retention."""
+    path = Path(__file__).with_name("clinic_design.py")
+    spec = importlib.util.spec_from_file_location("clinic_design", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    design: Design = module.design()
+    return design
+
+
+@pytest.fixture(scope="session")
+def clinic_migrations(clinic_design: Design, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The migrations of the clinic: one revision."""
+    directory = tmp_path_factory.mktemp("clinic") / "migrations"
+    initialise(directory)
+    write_revision(directory, message="the clinic", statements=compile_design(clinic_design))
     return directory

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import secrets
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 
 from a13.database.compile import compile_design
@@ -18,14 +17,6 @@ from a13.database.server import Server
 from a13.domain.design import Check, Column, Design, ForeignKey, Relation, Unique
 from a13.domain.measurement import Probe
 
-_spec = importlib.util.spec_from_file_location(
-    "clinic_design", Path(__file__).with_name("clinic_design.py")
-)
-assert _spec is not None and _spec.loader is not None
-clinic_design = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(clinic_design)
-CLINIC: Design = clinic_design.design()
-
 
 def build(server: Server, name: str, design: Design, rows: int = 60) -> None:
     with server.connect(name) as connection:
@@ -36,17 +27,17 @@ def build(server: Server, name: str, design: Design, rows: int = 60) -> None:
 
 
 @pytest.fixture(scope="module")
-def clinic(server: Server) -> Iterator[str]:
+def clinic(server: Server, clinic_design: Design) -> Iterator[str]:
     name = f"clinic_{secrets.token_hex(4)}"
     server.create_database(name)
-    build(server, name, CLINIC)
+    build(server, name, clinic_design)
     yield name
     server.drop_database(name)
 
 
 @pytest.fixture(scope="module")
-def sound(server: Server, clinic: str) -> tuple[Probe, ...]:
-    return probe(server, clinic, CLINIC)
+def sound(server: Server, clinic: str, clinic_design: Design) -> tuple[Probe, ...]:
+    return probe(server, clinic, clinic_design)
 
 
 @pytest.fixture
@@ -68,11 +59,11 @@ def test_every_promise_of_a_sound_database_holds(sound: tuple[Probe, ...]) -> No
 
 
 def test_every_element_has_a_statement_that_passes_and_one_that_is_refused(
-    sound: tuple[Probe, ...],
+    sound: tuple[Probe, ...], clinic_design: Design
 ) -> None:
     elements = {one.element for one in sound if one.element.startswith("constraint:")}
     named = 0
-    for relation in CLINIC.relations:
+    for relation in clinic_design.relations:
         named += 1 + len(relation.uniques) + len(relation.checks) + len(relation.exclusions)
         named += len(relation.foreign_keys) + sum(bool(c.values) for c in relation.columns)
     assert len(elements) == named
@@ -126,10 +117,10 @@ def test_what_becomes_of_children(sound: tuple[Probe, ...]) -> None:
         assert deletion.expected == text
 
 
-def test_nothing_stays(server: Server, clinic: str) -> None:
+def test_nothing_stays(server: Server, clinic: str, clinic_design: Design) -> None:
     with server.connect(clinic) as connection:
         before = digests(connection)
-        probe(server, clinic, CLINIC)
+        probe(server, clinic, clinic_design)
         assert digests(connection) == before
 
 
@@ -188,17 +179,19 @@ BROKEN = [
 
 @pytest.mark.parametrize(("fault", "element"), BROKEN, ids=[fault[:60] for fault, _ in BROKEN])
 def test_a_promise_that_was_taken_away_is_seen(
-    server: Server, copy: str, fault: str, element: str
+    server: Server, copy: str, clinic_design: Design, fault: str, element: str
 ) -> None:
     with server.connect(copy) as connection:
         connection.execute(fault.encode())
-    failed = {one.element for one in probe(server, copy, CLINIC) if not one.passed}
+    failed = {one.element for one in probe(server, copy, clinic_design) if not one.passed}
     assert failed == {element}
 
 
-def test_a_relation_without_rows_is_not_conclusive(server: Server, database: str) -> None:
-    build(server, database, CLINIC, rows=0)
-    probes = probe(server, database, CLINIC)
+def test_a_relation_without_rows_is_not_conclusive(
+    server: Server, database: str, clinic_design: Design
+) -> None:
+    build(server, database, clinic_design, rows=0)
+    probes = probe(server, database, clinic_design)
     open_ = [one for one in probes if not one.conclusive]
     assert {one.element for one in open_} >= {
         "relation:visit", "constraint:visit.ck_visit_period", "column:visit.price",
@@ -304,6 +297,19 @@ def test_keys_made_of_references_and_of_a_relation_to_itself(server: Server, dat
         # Every pair is taken, so a new one needs a new node.
         connection.execute("insert into edge values (1, 1), (1, 2), (2, 1), (2, 2)")
     assert [one for one in probe(server, database, design) if not one.passed] == []
+
+
+def test_another_design_of_every_kind(
+    server: Server,
+    database: str,
+    courts: Design,
+    courts_rows: Callable[[psycopg.Connection], None],
+) -> None:
+    build(server, database, courts, rows=0)
+    with server.connect(database) as connection:
+        courts_rows(connection)
+    probes = probe(server, database, courts)
+    assert [one for one in probes if not one.passed] == []
 
 
 def test_names_that_need_quotes(server: Server, database: str) -> None:
