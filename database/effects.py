@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import psycopg
 
 from ..domain.apply import LockTaken, StatementEffect
-from .history import Revision
+from ..domain.revision import Revision
 
 _MODES = (
     "AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock", "ShareLock",

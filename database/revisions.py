@@ -23,11 +23,11 @@ from sqlalchemy import URL
 from ..domain.design import Design
 from ..domain.findings import Failure
 from ..domain.identifiers import quote
+from ..domain.revision import Revision
 from .connections import connect, connect_arguments, database_url
 from .diagnose import database_error, failure_of
 from .fingerprint import Fingerprint, differences, read_fingerprint
 from .history import (
-    Revision,
     initialise,
     read_history,
     remove_revision,

@@ -117,19 +117,18 @@ def apply_plan(
         started = time.monotonic()
         failure, attempts = _upgrade(parsed, directory, plan, report)
         seconds = round(time.monotonic() - started, 3)
-        base = plan.target.revision
-        left: tuple[str, ...] = ()
+        # The guard only holds the lock now: its session may have been ended by a revision.
         found: tuple[str, ...] = ()
-        if failure is not None:
-            left = _roll_back(parsed, directory, guard, base, before)
-            report("rolled back", differences=len(left))
-        else:
-            delta = _delta(portable, read_fingerprint(guard, portable=True))
-            found = _unexpected(plan.expected, delta, portable)
+        left: tuple[str, ...] = ()
+        if failure is None:
+            found = _compared(parsed, plan, portable)
             report("catalog compared with the proved one", differences=len(found))
+        else:
+            left = _roll_back(parsed, directory, plan.target.revision, before)
+            report("rolled back", differences=len(left))
         return ApplyReport(
             plan_sha256=plan.sha256,
-            revision=current_revision(parsed),
+            revision=_stands_at(parsed),
             passed=failure is None and not found,
             seconds=seconds,
             attempts=attempts,
@@ -181,17 +180,38 @@ def _upgrade(
         attempt += 1
 
 
-def _roll_back(
-    url: URL, directory: Path, guard: psycopg.Connection, base: str | None, before: Fingerprint
-) -> tuple[str, ...]:
-    """Undo what was applied; what then still differs from before."""
-    failure = rollback(url, directory, to=base)
+def _compared(url: URL, plan: ApplyPlan, portable: Fingerprint) -> tuple[str, ...]:
+    """What came out other than planned."""
+    try:
+        with connect(url) as connection:
+            delta = _delta(portable, read_fingerprint(connection, portable=True))
+    except psycopg.Error as error:
+        failure = failure_of(error, kind="target")
+        return (f"the catalog could not be read afterwards: {failure.message}",)
+    return _unexpected(plan.expected, delta, portable)
+
+
+def _roll_back(url: URL, directory: Path, base: str | None, before: Fingerprint) -> tuple[str, ...]:
+    """Undo what was applied; what then still differs from before, or cannot be seen."""
     own = f"table public.{VERSION_TABLE}"
-    if failure is None and own not in before.objects:
-        # Alembic's table was not there before, and holds nothing now.
-        guard.execute(f"DROP TABLE IF EXISTS public.{VERSION_TABLE}")
-    left = differences(before, read_fingerprint(guard, version_table=True))
+    try:
+        failure = rollback(url, directory, to=base)
+        with connect(url) as connection:
+            if failure is None and own not in before.objects:
+                # Alembic's table was not there before, and holds nothing now.
+                connection.execute(f"DROP TABLE IF EXISTS public.{VERSION_TABLE}")
+            left = differences(before, read_fingerprint(connection, version_table=True))
+    except psycopg.Error as error:
+        failure = failure_of(error, kind="rollback")
+        return (f"the rollback could not be finished: {failure.message}",)
     return (failure.message, *left) if failure is not None else left
+
+
+def _stands_at(url: URL) -> str | None:
+    try:
+        return current_revision(url)
+    except psycopg.Error:
+        return None
 
 
 def _pending(history: tuple[Revision, ...], revision: str | None) -> tuple[Revision, ...]:

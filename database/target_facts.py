@@ -11,13 +11,13 @@ from sqlalchemy import URL
 from ..domain.apply import TargetFacts
 from ..domain.design import Design
 from ..domain.naming import exclusion_name, index_name, primary_key_name, unique_name
+from ..domain.revision import Revision
 from ..errors import TargetError
 from .compile import extensions
 from .compile_security import all_roles
 from .connections import connect, database_url
 from .diagnose import failure_of
 from .fingerprint import VERSION_TABLE, read_fingerprint
-from .history import Revision
 
 OLDEST_MAJOR = 15
 

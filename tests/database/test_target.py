@@ -268,6 +268,49 @@ def test_what_comes_out_other_than_proved_is_told(
     assert "other than proved: table public.bookings" in done.differences
 
 
+def test_sessions_that_are_ended_in_the_middle_are_survived(
+    server: Server, target: URL, migrations: Path, courts: Design
+) -> None:
+    assert upgrade(target, migrations) is None
+    write_revision(
+        migrations, message="more",
+        statements=[step("ALTER TABLE courts ADD surface text", "ALTER TABLE courts DROP surface")],
+    )  # fmt: skip
+    write_revision(
+        migrations, message="rude",
+        statements=[
+            step("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                 "WHERE usename = 'dba' AND pid <> pg_backend_pid()"),
+            step("SELECT CASE current_user WHEN 'dba' THEN 1 / (length(current_user) - 3) END"),
+        ],
+    )  # fmt: skip
+    made = plan(server, target, migrations, courts)
+    before = snapshot(target)
+    done = apply_plan(target, migrations, made, approved_sha256=made.sha256)
+    assert done.failure is not None
+    assert (done.failure.sqlstate, done.failure.revision) == ("22012", "0003")
+    assert done.rolled_back and done.revision == "0001" and snapshot(target) == before
+
+
+def test_what_cannot_be_rolled_back_is_told(
+    server: Server, target: URL, migrations: Path, courts: Design
+) -> None:
+    assert upgrade(target, migrations) is None
+    write_revision(
+        migrations, message="no way back", statements=[step("CREATE TABLE stays (id int)")]
+    )
+    write_revision(
+        migrations, message="fails",
+        statements=[
+            step("SELECT CASE current_user WHEN 'dba' THEN 1 / (length(current_user) - 3) END")
+        ],
+    )  # fmt: skip
+    made = plan(server, target, migrations, courts)
+    done = apply_plan(target, migrations, made, approved_sha256=made.sha256)
+    assert not done.rolled_back and not done.passed
+    assert "left over: table public.stays" in done.left
+
+
 def test_effects_are_measured_on_a_clone(
     server: Server, target: URL, migrations: Path, courts: Design, courts_rows: Rows
 ) -> None:
