@@ -38,6 +38,7 @@ def to_text(result: RunResult) -> str:
         for row in rows:
             cells = "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True))
             lines.append(f"  {cells}".rstrip())
+        lines += [f"     {shown.more_queries}"] if shown.more_queries else []
     if shown.plan:
         lines += ["", "Plan"]
         lines += [f"  {name + ':':<26}{text}" for name, text in shown.plan]
@@ -70,13 +71,11 @@ def to_markdown(result: RunResult) -> str:
         )
     if shown.sla:
         rows = [
-            (code(row.query), *row[2:6], Md(f"{MARK[row.mood]} ") + inline(row.verdict))
+            (code(row.query), *row[2:6], Md(f"{MARK[row.mood]} {inline(row.verdict)}"))
             for row in shown.sla
         ]
-        parts.append(
-            table(("Query", "Objective", "p50", "p95", "Clients", "Verdict"), [
-                (*row[:-1], Md(row[-1])) for row in rows])
-        )  # fmt: skip
+        parts.append(table(("Query", "Objective", "p50", "p95", "Clients", "Verdict"), rows))
+        parts.append(inline(shown.more_queries))
     if shown.plan:
         parts.append(table(("Plan", ""), shown.plan))
     if shown.questions:
@@ -123,12 +122,11 @@ def summary(result: RunResult) -> RenderableType:
         parts.append(Text(f"  {shown.reason}"))
     parts += [Text(f"  {line}", style="dim") for line in (shown.stamp, shown.counts) if line]
     if shown.verdicts:
-        grid = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", title_justify="left")
-        for heading in ("", "acceptance", "why", "evidence"):
-            grid.add_column(heading, overflow="fold")
+        grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
         for one in shown.verdicts:
             mark = Text(f"{MARK[one.mood]} {one.verdict}", style=STYLE[one.mood], no_wrap=True)
-            grid.add_row(mark, Text(one.text), Text(one.reason, style="dim"), Text(one.evidence))
+            evidence = f"  {one.evidence}" if one.evidence else ""
+            grid.add_row(mark, Text.assemble(one.text, (f"\n{one.reason}{evidence}", "dim")))
         parts += [Text(""), Padding(grid, (0, 0, 0, 2))]
     if shown.sla:
         grid = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
@@ -139,6 +137,8 @@ def summary(result: RunResult) -> RenderableType:
             mark = Text(f"{MARK[row.mood]} {row.verdict}", style=STYLE[row.mood])
             grid.add_row(mark, *(Text(word) for word in row[1:6]))
         parts += [Text(""), Padding(grid, (0, 0, 0, 2))]
+        if shown.more_queries:
+            parts.append(Text(f"  {shown.more_queries}", style="dim"))
     if shown.plan:
         grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
         for name, text in shown.plan:

@@ -17,6 +17,7 @@ _MOOD: dict[str, Mood] = {
     "met": "good", "not met": "bad", "not proved": "open",
     "missed": "bad", "not_proved": "open", "no_sla": "none",
 }  # fmt: skip
+_MOST_WITHOUT_SLA = 5
 _HEADLINE = {
     "completed": "finished",
     "needs_input": "needs your answer",
@@ -67,6 +68,7 @@ class ResultView(NamedTuple):
     counts: str
     verdicts: tuple[Verdict, ...]
     sla: tuple[SlaRow, ...]
+    more_queries: str
     plan: tuple[tuple[str, str], ...]
     questions: tuple[tuple[str, str, str], ...]
     assumptions: tuple[str, ...]
@@ -97,6 +99,7 @@ def view(result: RunResult) -> ResultView:
     if result.status == "completed":
         met = sum(criterion.verdict == "met" for criterion in result.acceptance)
         headline += f", {met} of {count(len(result.acceptance), 'criterion', 'criteria')} met"
+    sla, more = _sla(result)
     there = {subject.path for subject in result.artefacts}
     return ResultView(
         title=clean((design.title or design.name) if design else result.name),
@@ -110,7 +113,8 @@ def view(result: RunResult) -> ResultView:
                     ", ".join(c.evidence))
             for c in result.acceptance
         ),
-        sla=_sla(result),
+        sla=sla,
+        more_queries=more,
         plan=_plan(result.approval) if result.approval else (),
         questions=tuple((q.id, clean(q.text), clean(q.default)) for q in result.questions),
         assumptions=tuple(f"{a.id}: {clean(a.text)}" for a in result.assumptions),
@@ -120,17 +124,23 @@ def view(result: RunResult) -> ResultView:
     )  # fmt: skip
 
 
-def _sla(result: RunResult) -> tuple[SlaRow, ...]:
-    rows = []
+def _sla(result: RunResult) -> tuple[tuple[SlaRow, ...], str]:
+    """The queries that have an objective or failed, and how many more were measured."""
+    rows: list[SlaRow] = []
+    others = [m for m in result.sla if m.sla is None and m.failure is None]
+    # Without any objective a few queries show what the times are like.
+    shown = others[:_MOST_WITHOUT_SLA] if len(others) == len(result.sla) else []
     for m in result.sla:
         if m.failure is not None:
             what = f"failed: {m.failure.sqlstate} {clean(m.failure.message)}"
             rows.append(SlaRow("bad", m.query, objective(m.sla), "–", "–", "–", what))
-            continue
-        times = (milliseconds(m.p50_ms), milliseconds(m.p95_ms), str(m.clients))
-        verdict = {"not_proved": "not proved", "no_sla": "no SLA"}.get(m.verdict, m.verdict)
-        rows.append(SlaRow(_MOOD[m.verdict], m.query, objective(m.sla), *times, verdict))
-    return tuple(rows)
+        elif m.sla is not None or m in shown:
+            times = (milliseconds(m.p50_ms), milliseconds(m.p95_ms), str(m.clients))
+            verdict = {"not_proved": "not proved", "no_sla": "no SLA"}.get(m.verdict, m.verdict)
+            rows.append(SlaRow(_MOOD[m.verdict], m.query, objective(m.sla), *times, verdict))
+    rest = len(others) - len(shown)
+    more = f"{count(rest, 'more query', 'more queries')} measured, without an SLA" if rest else ""
+    return tuple(rows), more
 
 
 def _plan(plan: ApplyPlan) -> tuple[tuple[str, str], ...]:

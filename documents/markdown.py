@@ -156,7 +156,7 @@ def seconds(value: float | None) -> str:
         return "0 s"
     if value < 1:
         return f"{value * 1000:.0f} ms"
-    for limit, unit, divisor in ((120, "s", 1), (7200, "min", 60), (172_800, "h", 3600)):
+    for limit, unit, divisor in ((120, "s", 1), (3600, "min", 60), (172_800, "h", 3600)):
         if value < limit:
             return f"{value / divisor:.1f} {unit}".replace(".0 ", " ")
     return f"{value / 86_400:.1f} days".replace(".0 ", " ")

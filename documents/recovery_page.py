@@ -54,7 +54,8 @@ def recovery_page(dossier: Dossier) -> str:
         dump_ran=shown.ran("pg_dump"),
         recovery_ran=shown.ran("postgres"),
         restore_ran=shown.ran("createdb", "pg_restore", "psql"),
-        check_ran=shown.ran("pg_amcheck"),
+        checks_ran=_checks_ran(drill),
+        archive_timeout=_archive_timeout(dossier),
         digests=_digests(drill),
         integrity=_integrity(dossier, link),
         validation=_validation(dossier),
@@ -185,6 +186,22 @@ def _per_size(drill: DrillReport | None) -> Md:
     return Md(words)
 
 
+def _archive_timeout(dossier: Dossier) -> int:
+    """Seconds between two archived segments: a minute, or half the RPO where that is less."""
+    stated = dossier.design.objectives.rpo_seconds
+    return 60 if stated is None else max(1, min(60, stated // 2))
+
+
+def _checks_ran(drill: DrillReport | None) -> Md:
+    if drill is None or not drill.integrity:
+        return Md("Not run in this drill.")
+    good = sum(check.passed for check in drill.integrity)
+    return Md(
+        f"{good} of {count(len(drill.integrity), 'integrity check')} of the drill passed, amcheck "
+        "among them where it is listed below (see [The drill](#the-drill))."
+    )
+
+
 def _what(dossier: Dossier) -> Md:
     names = [t.name for t in tables_of(dossier.catalog)] if dossier.catalog else []
     rows = [
@@ -204,7 +221,7 @@ def _what(dossier: Dossier) -> Md:
             f"One copy by content ({count(len(names), 'table')})"
             if names
             else "One copy by content",
-            Md("`pg_dump --format=custom`, readable by newer versions"),
+            Md("`pg_dump --format=directory`, readable by newer versions"),
             "weekly, and before an upgrade of PostgreSQL",
             _time(dossier, "pg_dump"),
         ),

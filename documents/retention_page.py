@@ -88,6 +88,8 @@ def _row(step: RetentionStep) -> tuple[str, ...]:
 
 
 def _drill(report: RetentionReport, dossier: Dossier, link: Linker) -> Md:
+    if report.steps and all(step.action == "keep" for step in report.steps):
+        return Md("Nothing to run: every row is kept.")
     if not report.proofs:
         return Md("Not measured: no step was run on rows in this run.")
     evidence = link.evidence(dossier.evidence_for("retention"))

@@ -205,6 +205,16 @@ def test_an_approval_is_shown_what_it_is_for(result: RunResult) -> None:
             assert words in text, (form, words)
 
 
+def test_queries_without_an_objective_do_not_crowd_the_others(result: RunResult) -> None:
+    assert [row.query for row in view(result).sla] == ["fast", "slow", "capped", "broken"]
+    for form in (to_text, to_html, to_markdown, shown):
+        assert "1 more query measured, without an SLA" in form(result)
+    free = tuple(measurement(f"free_{n}", "no_sla", sla=None) for n in range(9))
+    other = view(result.model_copy(update={"sla": free}))
+    assert [row.mood for row in other.sla] == ["none"] * 5
+    assert other.more_queries == "4 more queries measured, without an SLA"
+
+
 def test_all_met_is_good(result: RunResult) -> None:
     met = tuple(c.model_copy(update={"verdict": "met"}) for c in result.acceptance)
     good = result.model_copy(update={"acceptance": met})
