@@ -111,6 +111,8 @@ class Statement:
     elements: list[str] = field(default_factory=list)
     read: bool = False
     about_data: bool = True
+    # The line its paragraph or item starts on: sentences of one block share their subject.
+    block: int = 0
 
     @property
     def source(self) -> Citation:

@@ -45,9 +45,10 @@ def find_column(draft: Draft, words: str) -> str | None:
     own = name.removeprefix(f"{draft.key}_").removeprefix(f"{draft.key.split('_')[-1]}_")
     if own != name and own:
         return find_column(draft, own)
-    for synonym in _SYNONYMS.get(name, ()):
-        if synonym in columns:
-            return synonym
+    for form in _forms(name):
+        for synonym in _SYNONYMS.get(form, ()):
+            if synonym in columns:
+                return synonym
     wanted = [w for w in name.split("_") if w not in ("the", "of", "a")]
     found = [c for c in columns if _contains(c.split("_"), wanted)]
     return found[0] if len(found) == 1 else None
@@ -105,6 +106,8 @@ def time_of(draft: Draft, words: str = "") -> str | None:
         for word in re.findall(r"[a-z]{4,}", words.lower()):
             if word in ("after", "from", "year", "years", "last", "days", "counted", "later"):
                 continue
+            word = {"change": "updated", "changed": "updated", "update": "updated",
+                    "modification": "updated", "edit": "updated"}.get(word, word)  # fmt: skip
             stem = word[:5] if len(word) > 6 else word[:4]
             for column in draft.columns.values():
                 if column.type.startswith(("timestamp", "date")) and any(

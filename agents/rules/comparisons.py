@@ -102,9 +102,8 @@ def _compare(
     other = family(draft.columns[right].type)
     if kind != other and not {kind, other} <= {"integer", "numeric"}:
         return False
-    if kind in ("text", "boolean", "json"):
-        if operator not in ("=", "<>"):
-            return False
+    if kind in ("text", "boolean", "json") and operator not in ("=", "<>"):
+        return False
     return _check(draft, statement, f"{left} {operator} {right}", left)
 
 
@@ -351,6 +350,8 @@ def read_formula(book: Book, vocabulary: Vocabulary, statement: Statement) -> bo
     if match := _PLUS.search(sentence):
         target = column_at_end(draft, re.sub(r"^.*?'s ", "", match[1]))
         left, right = find_column(draft, match[2]), find_column(draft, match[4])
+        if any(name and name.endswith(("_rate", "_percent", "_percentage")) for name in (left, right)):
+            return False
         if target and left and right and len({target, left, right}) == 3:
             return _generate(
                 book,
@@ -423,6 +424,37 @@ def read_values_rule(book: Book, vocabulary: Vocabulary, statement: Statement) -
     return True
 
 
+_ITSELF = re.compile(r"\b(?:not|never|cannot|can't)\b.{0,60}\b(?:itself|its own|themselves|himself)\b", re.I)
+
+
+def read_itself(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
+    """ "A category can't be its own parent"."""
+    draft = subject_draft(book, vocabulary, statement.text, statement.subject)
+    if draft is None or not _ITSELF.search(statement.text) or len(draft.primary_key) != 1:
+        return False
+    key = draft.key_to(draft.name)
+    if key is None:
+        return False
+    return _check(draft, statement, f"{key.columns[-1]} <> {draft.primary_key[0]}")
+
+
+_ANY_CASE = re.compile(r"\be-?mail\b.*(?:without regard to|regardless of|ignoring|irrespective of|case[- ]insensitiv)", re.I)
+
+
+def read_any_case(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
+    """ "Email addresses are compared without regard to upper and lower case"."""
+    if not _ANY_CASE.search(statement.text) or "case" not in statement.text.lower():
+        return False
+    served = []
+    for draft in book.drafts.values():
+        for column in draft.columns.values():
+            if column.name in ("email", "email_address") and column.type in ("text", "citext"):
+                column.type = "citext"
+                served.append(column_ref(draft, column.name))
+    statement.serve("rule", *served)
+    return bool(served)
+
+
 READERS = (
-    read_formula, read_condition, read_either, read_all_columns, read_values_rule, read_comparison,
+    read_itself, read_any_case, read_formula, read_condition, read_either, read_all_columns, read_values_rule, read_comparison,
 )  # fmt: skip

@@ -44,13 +44,13 @@ def requirements_of(book: Book, vocabulary: Vocabulary) -> tuple[Requirement, ..
     merged: dict[tuple[str, int], Statement] = {}
     for statement in book.statements:
         if statement.requirement:
-            known = merged.get((statement.requirement, statement.line))
+            known = merged.get((statement.requirement, statement.block))
             if known is not None:
                 known.elements.extend(e for e in statement.elements if e not in known.elements)
                 known.text = f"{known.text} {statement.text}"[:600]
                 known.read |= statement.read
                 continue
-            merged[(statement.requirement, statement.line)] = statement
+            merged[(statement.requirement, statement.block)] = statement
             continue
         if statement.read:
             entries.append(
@@ -59,7 +59,8 @@ def requirements_of(book: Book, vocabulary: Vocabulary) -> tuple[Requirement, ..
             )  # fmt: skip
         else:
             _unread(book, vocabulary, statement)
-    for (ident, line), statement in merged.items():
+    for (ident, _), statement in merged.items():
+        line = statement.line
         _weigh(book, vocabulary, statement)
         entries.append(
             (
@@ -72,6 +73,9 @@ def requirements_of(book: Book, vocabulary: Vocabulary) -> tuple[Requirement, ..
                 statement,
             )
         )
+    # An association or a log is stated by a sentence that is a requirement itself.
+    said = {(entry[0], element) for entry in entries if entry[6] is not None for element in entry[4]}
+    entries = [e for e in entries if e[6] is not None or (e[0], e[4][0]) not in said]
     entries.sort(key=lambda entry: entry[0])
     return tuple(_numbered(entries))
 

@@ -334,7 +334,7 @@ class Drafter:
         key = ForeignKey(
             columns=names, references=self.book.drafts[target].name,
             referenced_columns=tuple(snake_case(c) for c in of_target),
-            on_delete=on_delete, sources=(source,),  # type: ignore[arg-type]
+            on_delete=on_delete, sources=(source,),
         )  # fmt: skip
         if all(k.columns != key.columns for k in draft.foreign_keys):
             draft.foreign_keys.append(key)

@@ -9,7 +9,7 @@ from .book import Draft
 
 def _relation(draft: Draft) -> Relation:
     # Names of constraints derive from the relation's name alone.
-    return Relation.model_construct(name=draft.name)
+    return Relation(name=draft.name, columns=(), primary_key=())
 
 
 def relation_ref(draft: Draft) -> str:

@@ -14,7 +14,7 @@ from .links import Link, apply_links
 from .vocabulary import Vocabulary
 
 _OF_ONE = re.compile(
-    r"\b(?:of|on|in|for|from|to|within|inside|by|about)\s+(?:an?|one|the|each|its)\s+(?:[a-z]+\s+)?$",
+    r"\b(?:of|on|in|for|from|to|within|inside|by|about)\s+(?:an?|one)\s+(?:[a-z]+\s+)?$",
     re.I,
 )
 _ONE_PER = re.compile(r"\bone per\s+$", re.I)
@@ -31,6 +31,8 @@ def implied_references(book: Book, vocabulary: Vocabulary) -> None:
 
 
 def _from_description(book: Book, vocabulary: Vocabulary, draft: Draft, text: str) -> None:
+    if re.match(r"(?i)what|who\b|how|why", text) and "one per" not in text:
+        return
     mentions = vocabulary.mentions(text, aliases=False)
     for mention in mentions:
         if mention.key == draft.key or mention.key not in book.drafts or mention.plural:

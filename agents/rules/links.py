@@ -99,10 +99,21 @@ _TREE = re.compile(
 
 def read_links(statement: Statement, vocabulary: Vocabulary) -> list[Link]:
     """The relationships that a statement states; none where it states none."""
-    text = statement.text
-    if len(text) > 1000 or _HARD_NEGATIVE.search(text):
+    if len(statement.text) > 1000 or statement.role in _SILENT:
         return []
-    mentions = vocabulary.mentions(text)
+    if re.match(r"(?i)\s*(?:what|who|how|why|where|when|if|only)\b", statement.text):
+        return []
+    return [link for clause in statement.text.split("; ")
+            for link in _clause_links(statement, clause, vocabulary)]  # fmt: skip
+
+
+_SILENT = frozenset("people skip questions sla volume retention recovery interface overview".split())
+
+
+def _clause_links(statement: Statement, text: str, vocabulary: Vocabulary) -> list[Link]:
+    if _HARD_NEGATIVE.search(text):
+        return []
+    mentions = vocabulary.parts(text, vocabulary.mentions(text), statement.subject)
     tree = _tree(statement, mentions, vocabulary)
     if tree:
         return tree
@@ -246,6 +257,9 @@ def _classify(
     ):
         return Link(subject, mention.key, source, many=True, owner=previous.owner,
                     statement=statement)  # fmt: skip
+    self_reference = mention.key == subject
+    if self_reference and many:
+        return None
     if many:
         with_ = re.match(
             r"\s*,?\s*(?:each\s+)?with (?:an?|the|its|their) "
@@ -264,7 +278,8 @@ def _classify(
         return None
     if not _ONE.search(gap) and not re.search(r"\bto\s+$", gap):
         return None
-    self_reference = mention.key == subject
+    if self_reference and not _SELF.search(gap):
+        return None
     if _BELONGS.search(gap) and not (
         strict and not re.search(r"belongs?|part of|placed by|made by", words)
     ):
@@ -309,9 +324,9 @@ def apply_links(book: Book, links: list[Link], known: Known) -> None:
     for link in links:
         stated.setdefault((link.left, link.right), []).append(link)
     done: set[frozenset[str]] = set()
-    singles = [link for link in links if not link.many]
-    for link in singles:
-        _reference(book, book.drafts[link.left], book.drafts[link.right], link)
+    for link in links:
+        if not link.many:
+            _reference(book, book.drafts[link.left], book.drafts[link.right], link)
     for link in links:
         if not link.many:
             continue
@@ -386,16 +401,21 @@ def _note(child: Draft, key: ForeignKey, link: Link) -> None:
 
 def _existing(book: Book, left: Draft, right: Draft) -> Draft | None:
     """An entity of the PRD that already associates the two."""
+    found: list[tuple[int, Draft]] = []
     for draft in book.drafts.values():
         if draft is left or draft is right:
             continue
-        if draft.key_to(left.name) and draft.key_to(right.name):
-            named = {left.key, right.key} & set(re.findall(r"\w+", draft.key.replace("_", " ")))
-            plain = [c for c in draft.columns if c not in draft.primary_key]
-            pair = sum(len(k.columns) for k in draft.foreign_keys)
-            if named or len(plain) - pair <= 4:
-                return draft
-    return None
+        keys = [draft.key_to(left.name), draft.key_to(right.name)]
+        if any(key is None for key in keys):
+            continue
+        plain = [c for c in draft.columns if c not in draft.primary_key]
+        extra = len(plain) - sum(len(k.columns) for k in draft.foreign_keys)
+        roles = any(key is not None and not key.columns[0].startswith((left.key, right.key))
+                    for key in keys)  # fmt: skip
+        named = {left.key, right.key} & set(draft.key.split("_"))
+        if (named and not roles) or (extra <= 3 and not roles):
+            found.append((extra, draft))
+    return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
 def _associate(book: Book, left: Draft, right: Draft, links: list[Link], known: Known) -> None:

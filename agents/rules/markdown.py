@@ -212,7 +212,7 @@ def leading_mark(raw: str) -> tuple[str, str] | None:
     return plain(name), rest
 
 
-_SENTENCE_END = re.compile(r"[.!?;](?=\s)|[。！？；]|\n(?=\s*\n)")
+_SENTENCE_END = re.compile(r"[.!?](?=\s)|[。！？]|\n(?=\s*\n)")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|approx|incl|max|min|no|nr|ca|dr|mr|mrs)|\b[A-Z])\.$", re.I
 )

@@ -120,6 +120,9 @@ _ONCE = re.compile(
 
 
 def _unique(text: str, fact: FieldFact, known: Known) -> bool:
+    if text.lower() in ("unique there", "unique in it"):
+        fact.unique = not fact.unique_within
+        return True
     text = re.sub(r"(?i)\bregardless of case\b|\bcase[- ]insensitive(?:ly)?\b", "", text)
     match = _UNIQUE.match(text.strip()) or _ONCE.match(text.strip())
     if match is None:
@@ -209,7 +212,7 @@ def _default(text: str, fact: FieldFact, known: Known) -> bool:
         if match := re.search(
             r"\b(?:within|per|in) (?:the |an? |each )?(\w[\w ]{0,40})$", text, re.I
         ):
-            fact.notes.append(f"within {match[1]}")
+            fact.unique_within.append(match[1])
         return True
     return False
 

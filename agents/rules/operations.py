@@ -13,6 +13,7 @@ from typing import Literal
 from ...domain.types import family
 from .book import Book, Draft
 from .columns import column_at_start, find_column, time_of
+from .lexicon import PEOPLE
 from .vocabulary import Mention, Vocabulary
 from .words import find_duration, iso_period, number_of
 
@@ -51,10 +52,10 @@ _NEWEST = re.compile(
     r"\b(?:newest|latest|most recent|recent|last \d+|reverse chronolog\w+|history)\b", re.I
 )
 _OLDEST = re.compile(
-    r"\b(?:oldest|in order of time|chronolog\w+|earliest|by age|fifo|day view|schedule|calendar)\b",
+    r"\b(?:oldest|in order of time|chronolog\w+|earliest|by age|and age|fifo|day view|schedule|calendar)\b",
     re.I,
 )
-_SORTED = re.compile(r"\b(?:sorted|ordered|sort|order|ranked)\s+by\s+(.{1,40})", re.I)
+_SORTED = re.compile(r"\b(?:sorted|ordered|ranked)\s+by\s+(.{1,40})", re.I)
 _DAY = re.compile(
     r"\b(?:one day|on a day|of a day|for a day|a given day|today'?s?|day view|of the day|per day|on a date|for a date|their day|daily list)\b",
     re.I,
@@ -74,8 +75,8 @@ class Operation:
     text: str
     parents: list[Draft] = field(default_factory=list)
     children: list[Draft] = field(default_factory=list)
-    filters: list[str] = field(default_factory=list)
-    alternatives: bool = False
+    # Any of these groups, all columns of a group.
+    filters: list[list[str]] = field(default_factory=list)
     constants: list[tuple[str, str]] = field(default_factory=list)
     window: str = ""
     future: bool = False
@@ -91,15 +92,18 @@ def read_operation(
     book: Book, vocabulary: Vocabulary, text: str, *, subject: str = ""
 ) -> Operation | None:
     """The operation that the words of an access pattern ask for; None where no relation is named."""
+    text = re.sub(r",?\s*\b(?:also|optionally) filtered by [^.;)]{0,80}", "", text)
     text = re.sub(r"\s+", " ", text).strip()
-    mentions = vocabulary.mentions(text)
-    mentions += [
-        m
-        for m in _weak(vocabulary, text)
-        if all(m.start >= o.end or m.end <= o.start for o in mentions)
-    ]
-    mentions.sort(key=lambda m: m.start)
     verb = _verb(text)
+    mentions = vocabulary.mentions(text)
+    if all(_score(text, m, verb, mentions) < -1 for m in mentions):
+        # A general head noun ("entries") counts where nothing better is the object.
+        mentions += [
+            m
+            for m in _weak(vocabulary, text)
+            if all(m.start >= o.end or m.end <= o.start for o in mentions)
+        ]
+        mentions.sort(key=lambda m: m.start)
     if not mentions and verb == "count" and (base := _money_base(book, text)):
         return _finish(book, vocabulary, Operation(verb, base, text), [], text)
     if not mentions:
@@ -119,6 +123,9 @@ def read_operation(
             text,
         )
     main = max(mentions, key=lambda m: _score(text, m, verb, mentions))
+    if _score(text, main, verb, mentions) < -2 and verb in ("get", "list", "search", "count"):
+        # "The free slots of a specialty": what is listed is not stored under that name.
+        return None
     draft = book.drafts[main.key]
     if (
         verb == "insert"
@@ -173,7 +180,11 @@ def _score(text: str, mention: Mention, verb: Verb, mentions: list[Mention]) -> 
     if (
         re.search(r"\b(?:with|and|including|plus)\s+(?:all\s+)?(?:its|their|the|his)?\s*$", before)
         and mention is not mentions[0]
-    ):
+    ) or (re.search(r"\b(?:with|including)\s[^.;:]{0,80}$", text[: mention.start], re.I) and (
+        mention is not mentions[0]
+    )):
+        score -= 4.0
+    if re.search(r"\b(?:against|compared with|so that|after|before)\s+(?:the|an?)?\s*$", before):
         score -= 4.0
     if mention.possessive:
         score -= 5.0
@@ -195,10 +206,11 @@ def _finish(
     """Fill in filters, order, window and the other relations."""
     main = op.main
     lowered = text.lower()
+    spans = _filters(op, text) if op.verb != "insert" else []
     for mention in others:
-        _place(book, op, mention, text)
-    if op.verb not in ("insert",):
-        _filters(op, text)
+        if not any(start <= mention.start < end for start, end in spans):
+            _place(book, op, mention, text)
+    if op.verb != "insert":
         _constants(op, lowered)
     _time_window(op, text)
     if match := _LIMIT.search(text):
@@ -211,6 +223,8 @@ def _finish(
         mentioned = vocabulary.mentions(match[2])
         if mentioned and mentioned[0].key == main.key and int(match[1]) > 1:
             op.limit = int(match[1])
+    if re.search(r"\bmy\b", lowered) and not op.parents and op.verb in ("list", "get", "count"):
+        op.parents.extend(_owner(book, main))
     clock = time_of(main) or ""
     if match := _SORTED.search(text):
         for part in re.split(r"\bor\b|\band\b|,", match[1]):
@@ -225,7 +239,7 @@ def _finish(
     if op.verb == "count":
         _grouping(book, op, others, text)
     if op.verb == "get" and not op.filters and not (others and op.parents):
-        op.filters = [] if op.constants or op.window else list(main.primary_key)
+        op.filters = [] if op.constants or op.window else [list(main.primary_key)]
     if (
         op.verb == "get"
         and (op.parents or op.constants or op.window or (op.limit or 0) > 1)
@@ -235,11 +249,16 @@ def _finish(
     return op
 
 
+def _named(op: Operation) -> list[str]:
+    return [name for group in op.filters for name in group]
+
+
 def _by_key(op: Operation) -> bool:
     keys = [set(op.main.primary_key), *(set(u.columns) for u in op.main.uniques)]
-    return any(key <= set(op.filters) | {op.main.tenant_column or ""} for key in keys) and bool(
-        op.filters
-    )
+    if len(op.filters) != 1:
+        return False
+    named = {*op.filters[0], op.main.tenant_column or ""}
+    return any(key <= named for key in keys)
 
 
 def _place(book: Book, op: Operation, mention: Mention, text: str) -> None:
@@ -275,36 +294,35 @@ def _place(book: Book, op: Operation, mention: Mention, text: str) -> None:
             op.parents.append(other)
 
 
-def _filters(op: Operation, text: str) -> None:
-    """The columns after "by", "with the", "filtered by": "by last name and birth date"."""
-    for match in re.finditer(
-        r"\b(?:filtered by|by|via|using|with (?:a|the|their)|from its|per)\s+([^.;:()|]{2,80})",
-        text,
-        re.I,
-    ):
-        if op.verb == "count" and match[0].lower().startswith(("by", "per")):
+_BY = re.compile(r"\b(?:by|via|using)\s+([^.;:()|]{2,80}?)(?=,?\s+(?:or\s+)?\b(?:by|via|using)\b|[.;:()|]|$)", re.I)
+
+
+def _filters(op: Operation, text: str) -> list[tuple[int, int]]:
+    """The columns after "by": "by last name and birth date, by patient number or by phone".
+
+    Returns the places in the text that named them.
+    """
+    spans: list[tuple[int, int]] = []
+    if op.verb == "count":
+        return spans
+    for match in _BY.finditer(text):
+        if re.search(r"\b(?:sorted|ordered|ranked|sort)\s*$", text[: match.start()], re.I):
             continue
-        if re.search(r"\b(?:sorted|ordered|sort|order|ranked)\s*$", text[: match.start()], re.I):
-            continue
-        pieces = re.split(r",|\band\b|\bor\b|/", match[1])
-        found = []
-        for piece in pieces:
+        alternatives = bool(re.search(r"\bor\b|/", match[1])) and " and " not in match[1]
+        found: list[str] = []
+        for piece in re.split(r",|\band\b|\bor\b|/", match[1]):
             if re.search(r"\b(?:sorted|newest|latest|oldest|under|within)\b", piece):
                 break
-            column = column_at_start(
-                op.main, re.sub(r"^\s*(?:its|their|by|email|the)\s+(?=\w)", "", piece)
-            ) or column_at_start(op.main, piece)
-            if column and column not in found and column not in op.filters:
+            column = column_at_start(op.main, piece)
+            if column and column not in found and column not in _named(op):
                 found.append(column)
-        if (
-            len(found) > 1
-            and re.search(r"\bor\b|/", match[1])
-            and not re.search(r"\band\b", match[1])
-        ):
-            op.alternatives = True
-        op.filters.extend(found)
-        if re.search(r"\b(?:alternatively|also filtered)\b", text, re.I):
-            op.filters = op.filters[:1]
+        if found:
+            spans.append((match.start(), match.end()))
+        if alternatives:
+            op.filters.extend([name] for name in found)
+        elif found:
+            op.filters.append(found)
+    return spans
 
 
 def _constants(op: Operation, lowered: str) -> None:
@@ -317,7 +335,7 @@ def _constants(op: Operation, lowered: str) -> None:
                 and not re.search(rf"\b(?:not|unless|except)\s+(?:\w+\s+){{0,2}}{re.escape(v.replace('_', ' ').lower())}", lowered)
             ]  # fmt: skip
             wanted = [v for v in wanted if v not in ("new",) or len(wanted) > 1]
-            if wanted and len(wanted) < len(column.values) and column.name not in op.filters and column.name.split("_")[-1] in (
+            if wanted and len(wanted) < len(column.values) and column.name not in _named(op) and column.name.split("_")[-1] in (
                 "status", "state", "stage", "phase", "kind", "type"
             ):  # fmt: skip
                 op.constants.append((column.name, "|".join(wanted)))
@@ -386,6 +404,12 @@ def _money_base(book: Book, text: str) -> Draft | None:
     return chosen[0] if chosen else None
 
 
+def _owner(book: Book, draft: Draft) -> list[Draft]:
+    """The people that "my" means: the one a row belongs to."""
+    people = [d for d in book.drafts.values() if d.key.split("_")[-1] in PEOPLE and draft.key_to(d.name)]
+    return people[:1]
+
+
 def _part_of(book: Book, whole: Draft) -> Draft | None:
     """The relation of a whole's parts: cart → cart_items."""
     parts = [
@@ -406,7 +430,6 @@ def _grouping(book: Book, op: Operation, others: list[Mention], text: str) -> No
             column = find_column(op.main, piece) or column_at_start(op.main, piece)
             if column and column not in op.groups:
                 op.groups.append(column)
-    op.filters = [c for c in op.filters if c not in op.groups]
     if re.search(r"(?i)\baverage\b", text) and (column := _averaged(op.main, text)):
         op.measure = f"avg:{column}"
     elif op.measure and op.measure in op.main.columns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from importlib import metadata
 
 from ...domain.design import Design, Unread
@@ -12,7 +13,7 @@ from ...domain.redaction import redact
 from ..input import check_text
 from ..planner import Proposal
 from . import comparisons, uniqueness
-from .book import Book
+from .book import Book, Statement
 from .coverage import requirements_of
 from .drafts import Drafter
 from .fences import read_fences
@@ -27,6 +28,7 @@ from .implied import implied_references
 from .links import apply_links, read_links
 from .logbook import read_logs
 from .markdown import read_blocks
+from .repair import Repair, repair_failure, repair_findings
 from .retention import read_retention
 from .structure import Structure
 from .tenancy import apply_tenancy, find_tenancy, read_privacy, read_role
@@ -68,7 +70,11 @@ class RulesPlanner:
         self, design: Design, *, findings: tuple[Finding, ...] = (), failure: Failure | None = None
     ) -> Proposal:
         """Answer findings and failures by rule; the same design where there is no answer."""
-        return Proposal(design=design)
+        repair = Repair(design)
+        repair_findings(repair, findings)
+        if failure is not None:
+            repair_failure(repair, failure)
+        return Proposal(design=repair.design, changes=tuple(repair.changes))
 
 
 def read_design(prd: str, *, name: str, planner: str) -> Design:
@@ -89,8 +95,9 @@ def read_design(prd: str, *, name: str, planner: str) -> Design:
     links = list(drafter.links)
     for statement in book.statements:
         links.extend(read_links(statement, vocabulary))
-    apply_links(book, links, vocabulary.key)
+    apply_links(book, [link for link in links if not link.many], vocabulary.key)
     implied_references(book, vocabulary)
+    apply_links(book, links, vocabulary.key)
     _read_rules(book, vocabulary, drafter)
     pure_associations(book)
     _read_quality(book, vocabulary)
@@ -113,12 +120,39 @@ def read_design(prd: str, *, name: str, planner: str) -> Design:
 
 def _read_rules(book: Book, vocabulary: Vocabulary, drafter: Drafter) -> None:
     settle_pending(book, vocabulary, drafter.pending)
+    subject = ""
+    block = -1
     for statement in book.statements:
         if statement.role in _NO_RULES:
             continue
-        for reader in (*uniqueness.READERS, *comparisons.READERS):
-            if reader(book, vocabulary, statement):
-                break
+        named = vocabulary.mentions(statement.text[:60])
+        if statement.block != block:
+            block, subject = statement.block, statement.subject
+        if not statement.subject and not named:
+            # A sentence that names nothing goes on about what the one before it named.
+            statement.subject = subject
+        elif named:
+            subject = statement.subject or named[0].key
+        for clause in _clauses(statement):
+            _read_clause(book, vocabulary, statement, clause)
+
+
+def _clauses(statement: Statement) -> list[Statement]:
+    parts = re.split(r";\s+(?!(?:the )?others?\b|otherwise)", statement.text)
+    if len(parts) == 1:
+        return [statement]
+    # The list of elements is shared, so that what a clause serves, its statement serves.
+    return [replace(statement, text=part, read=False) for part in parts if part.strip()]
+
+
+def _read_clause(
+    book: Book, vocabulary: Vocabulary, statement: Statement, clause: Statement
+) -> None:
+    if not any(reader(book, vocabulary, clause) for reader in uniqueness.READERS):
+        for reader in comparisons.READERS:
+            reader(book, vocabulary, clause)
+    if clause.read and clause is not statement:
+        statement.read, statement.kind = True, clause.kind
 
 
 _NO_RULES = frozenset("people skip overview questions interface sla volume retention roles".split())

@@ -33,7 +33,7 @@ class _Select:
         while unique in self.parameters and self.parameters[unique].column != column:
             unique, number = f"{name}_{number}", number + 1
         self.parameters[unique] = Parameter(
-            name=unique, relation=draft.name, column=column, **more,  # type: ignore[arg-type]
+            name=unique, relation=draft.name, column=column, **more,
         )  # fmt: skip
         return f":{unique}"
 
@@ -103,17 +103,21 @@ def _parents(select: _Select, op: Operation) -> bool:
 
 def _conditions(select: _Select, op: Operation) -> None:
     main = op.main
-    equal = []
-    for name in op.filters:
-        column = main.columns[name]
-        if op.verb == "search" and family(column.type) == "text" and not column.values:
-            continue
-        marker = select.parameter(name, main, name)
-        equal.append(f"{select.column(main, name)} = {marker}")
-    if op.alternatives and len(equal) > 1:
-        select.where.append(f"({' OR '.join(equal)})")
+    groups = []
+    for group in op.filters:
+        equal = []
+        for name in group:
+            column = main.columns[name]
+            if op.verb == "search" and family(column.type) == "text" and not column.values:
+                continue
+            marker = select.parameter(name, main, name)
+            equal.append(f"{select.column(main, name)} = {marker}")
+        if equal:
+            groups.append(" AND ".join(equal))
+    if len(groups) > 1:
+        select.where.append("(" + " OR ".join(groups) + ")")
     else:
-        select.where.extend(equal)
+        select.where.extend(groups)
     if op.verb == "search":
         _search(select, op)
     for name, value in op.constants:
@@ -155,7 +159,7 @@ def _search(select: _Select, op: Operation) -> None:
         c.name for c in op.main.columns.values()
         if family(c.type) == "text" and not c.values and c.classification != "secret"
     ]  # fmt: skip
-    wanted = [c for c in op.filters if c in texts]
+    wanted = [c for group in op.filters for c in group if c in texts]
     for name in ("name", "title", "subject", "last_name", "full_name", "description", "body"):
         if not wanted and name in texts:
             wanted = [name]

@@ -19,7 +19,7 @@ from .words import find_duration, iso_period, seconds_of
 
 _WORDS = re.compile(
     r"\b(?:keep|kept|retain\w*|retention|store[ds]? for|stored until|purge[ds]?|delet\w+|erase[ds]?|"
-    r"anonymi[sz]\w+|archiv\w+|thrown away|discarded|destroyed|removed after|expire[sd]? after|"
+    r"anonymi[sz]\w+|archiv\w+|thrown away|discarded|destroyed|removed after|"
     r"(?:days|months|years) are enough|held for|preserve[ds]?)\b", re.I,
 )  # fmt: skip
 _NOT_DATA = re.compile(
@@ -34,7 +34,7 @@ _FOREVER = re.compile(
 )
 _ACTIONS: tuple[tuple[str, RetentionAction], ...] = (
     (r"anonymi[sz]|pseudonymi[sz]", "anonymise"), (r"archiv", "archive"),
-    (r"delet|purge|erase|destroy|discard|thrown away|remove|expire|are enough|drop", "drop"),
+    (r"delet|purge|erase|destroy|discard|thrown away|remove|are enough|drop", "drop"),
 )  # fmt: skip
 
 
@@ -42,8 +42,7 @@ def read_retention(book: Book, vocabulary: Vocabulary, statement: Statement) -> 
     """Give the relations that a statement names their retention."""
     text = statement.text
     strong = statement.role == "retention"
-    if not (strong or statement.role in ("privacy", "data", "rules", "quality", "requirements", "recovery",
-                                         "other", "volume")):  # fmt: skip
+    if not strong and statement.role not in _ROLES:
         return False
     if not _WORDS.search(text) and not (strong and statement.cells):
         return False
@@ -51,10 +50,39 @@ def read_retention(book: Book, vocabulary: Vocabulary, statement: Statement) -> 
         statement.about_data = False
         statement.serve("recovery")
         return True
+    if statement.cells:
+        return _read_part(book, vocabulary, statement, text, strong)
+    read = [_read_part(book, vocabulary, statement, part, strong) for part in _parts(text)]
+    return any(read)
+
+
+_ROLES = frozenset("privacy data rules quality requirements recovery other volume".split())
+_AS_LONG = re.compile(r"\b[\w ]{2,40} as long as [^,.;]{2,60}[,.;]?", re.I)
+
+
+def _parts(text: str) -> list[str]:
+    """The text cut behind each period: "orders for 10 years, carts for 30 days"."""
+    text = _AS_LONG.sub(" ", text)
+    parts = []
+    start = 0
+    while (found := find_duration(text[start:])) is not None:
+        end = start + found[2].end()
+        stop = re.compile(r"[,;]\s(?=[\w ]{2,40}\b(?:for|after)\s+\d)|[.;]\s|$").search(text, end)
+        cut = stop.end() if stop else len(text)
+        parts.append(text[start:cut])
+        start = cut
+        if start >= len(text):
+            break
+    return parts or [text]
+
+
+def _read_part(
+    book: Book, vocabulary: Vocabulary, statement: Statement, text: str, strong: bool
+) -> bool:
     found = find_duration(text)
     if _NOT_DATA.search(text) or (found is None and not _FOREVER.search(text)):
         return False
-    targets, subject_words = _targets(book, vocabulary, statement)
+    targets, subject_words = _targets(book, vocabulary, statement, text)
     if not targets:
         if strong or (found and re.search(r"(?i)\b(?:keep|kept|retain)", text)):
             book.ask(
@@ -73,7 +101,7 @@ def read_retention(book: Book, vocabulary: Vocabulary, statement: Statement) -> 
             book.ask(f"A retention of {found[2][0]} (line {statement.line}) is not possible.",
                      source=statement.source, default="No retention is planned for it.")  # fmt: skip
             return False
-    clock_words = _clock_words(statement, found[2].end() if found else 0)
+    clock_words = _clock_words(statement, text, found[2].end() if found else 0)
     waiting = []
     for draft in targets:
         if not _give(book, draft, period, action, clock_words, statement):
@@ -83,8 +111,10 @@ def read_retention(book: Book, vocabulary: Vocabulary, statement: Statement) -> 
     return True
 
 
-def _targets(book: Book, vocabulary: Vocabulary, statement: Statement) -> tuple[list[Draft], str]:
-    text = statement.cells[0][1] if statement.cells else statement.text
+def _targets(
+    book: Book, vocabulary: Vocabulary, statement: Statement, text: str
+) -> tuple[list[Draft], str]:
+    text = statement.cells[0][1] if statement.cells else text
     if (
         statement.cells
         and re.match(r"(?i)#|id\b|nr", statement.cells[0][0])
@@ -125,13 +155,13 @@ def _action(text: str) -> RetentionAction:
     return "keep"
 
 
-def _clock_words(statement: Statement, at: int) -> str:
+def _clock_words(statement: Statement, text: str, at: int) -> str:
     for title, cell in statement.cells:
         if re.search(r"(?i)counted|clock|starts?|from|since|trigger|after", title):
             return cell
     match = re.match(
         r"[^.;]{0,20}?\b(?:after|from|since|following|of|later)\b([^.;,]{0,60})",
-        statement.text[at:],
+        text[at:],
     )
     return match[1] if match else ""
 

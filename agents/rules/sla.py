@@ -70,7 +70,7 @@ def _target(text: str) -> re.Match[str] | None:
         m for m in _TARGET.finditer(text) if not re.match(r"\s*(?:after|ago|old)", text[m.end() :])
     ]
     strong = [m for m in found if m["op"]]
-    return (strong or found or [None])[0]
+    return next(iter(strong or found), None)
 
 
 def _row(book: Book, statement: Statement) -> Objective | None:
@@ -143,7 +143,7 @@ def _objective(
     return Objective(
         operation,
         Sla(
-            percentile=percentile, target_ms=target_ms, concurrency=concurrency,  # type: ignore[arg-type]
+            percentile=percentile, target_ms=target_ms, concurrency=concurrency,
             rate_per_second=rate, source=statement.source,
         ),
     )  # fmt: skip

@@ -40,7 +40,7 @@ _FIELDS = re.compile(
     re.I,
 )
 REQUIREMENT_ID = re.compile(
-    r"^\[?((?:[A-Z]{1,8}[-_ ]?){1,3}\d{1,4}(?:\.\d{1,3})*[a-z]?)\]?(?=$|[\s:.)—–\-|*])"
+    r"^\[?((?:[A-Z]{1,8}[-_]){0,2}[A-Z]{1,8}[-_]?\d{1,4}(?:\.\d{1,3})*[a-z]?)\]?(?=$|[\s:.)—–\-|*])"
 )
 _ENTITY_TAIL = re.compile(
     r"\s*(?:\((?:table|entity|relation|new)\)|\b(?:table|entity|model))\s*$", re.I
@@ -54,6 +54,10 @@ _ADD_TABLE = re.compile(
     re.I,
 )  # fmt: skip
 
+_PRIORITY = re.compile(
+    r"(?:must|should|could)(?: have)?|high|medium|low|critical|p[0-4]|mvp|v\d|[123]", re.I
+)
+_WONT = re.compile(r"won'?t(?: have)?|out of scope|later|future", re.I)
 # ": `ship_street`, `ship_city` and the same with `bill_`" at the end of a sentence
 _NAMED_LIST = re.compile(r":\s*(`\w{1,63}`(?:[^`]{1,40}`\w{1,63}`){1,60}[^`]{0,40})$")
 
@@ -91,7 +95,7 @@ class Structure:
         )
         for at, block in enumerate(blocks):
             if isinstance(block, Heading):
-                following = []
+                following: list[Block] = []
                 for other in blocks[at + 1 : at + 12]:
                     if isinstance(other, Heading):
                         break
@@ -110,7 +114,7 @@ class Structure:
         own = role_of(block.text)
         if first and block.level == 1:
             self.book.title = text
-            role: SectionRole = own if own in ("data", "skip") else "other"
+            role: SectionRole = own if own == "data" and len(text.split()) <= 3 else "other"
             self._stack.append(_Level(block.level, role, "", text))
             return
         if parent.role == "skip":
@@ -191,6 +195,9 @@ class Structure:
             return
         text = plain(item.text)
         found = REQUIREMENT_ID.match(text.strip())
+        if level.role == "questions":
+            self._state(" ".join(text.split()), item.line, level)
+            return
         if found:
             requirement = found[1]
             self._say(text.strip()[found.end() :].lstrip(" :.)—–-|"), item.line, level, requirement)
@@ -397,6 +404,9 @@ class Structure:
         if found and len(pairs[0][1]) <= 16:
             requirement = found[1]
         body = [cell for _, cell in pairs[1 if requirement else 0 :]]
+        if len(body) > 1 and any(_WONT.fullmatch(cell) for cell in body):
+            return
+        body = body[:1] + [c for c in body[1:] if not _PRIORITY.fullmatch(c)]
         self._state(
             " | ".join(body), row.line, level, requirement=requirement, role=role, cells=pairs
         )  # fmt: skip
@@ -412,7 +422,13 @@ class Structure:
             key = self._entity(match[1], at, match[0])
             self._field_list(key, match[2], at)
         for at, sentence in sentences(text, line):
-            self._state(sentence, at, level, requirement=requirement)
+            if lead := re.match(r"([A-Z][\w -]{4,30}):\s", sentence):
+                scope = role_of(lead[1])
+                if scope == "skip":
+                    return
+                if lead[1].lower() == "in scope":
+                    continue
+            self._state(sentence, at, level, requirement=requirement, block=line)
 
     def _state(
         self,
@@ -424,6 +440,7 @@ class Structure:
         subject: str = "",
         role: SectionRole | None = None,
         cells: tuple[tuple[str, str], ...] = (),
+        block: int = 0,
     ) -> None:
         if len(text) > MAX_SENTENCE:
             self.book.unread.append(
@@ -435,7 +452,7 @@ class Structure:
         self.book.statements.append(
             Statement(
                 line=line, text=text, role=role or level.role, subject=subject or level.entity,
-                requirement=requirement, heading=level.heading, cells=cells,
+                requirement=requirement, heading=level.heading, cells=cells, block=block or line,
             )
         )  # fmt: skip
 

@@ -292,7 +292,7 @@ def read_role(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
     )
     role = Role(
         name=name, comment=title, sources=(*(known.sources if known else ()), statement.source),
-        **merged,  # type: ignore[arg-type]
+        **merged,
     )  # fmt: skip
     book.roles = [r for r in book.roles if r.name != name] + [role]
     statement.serve("role", f"role:{name}")

@@ -120,6 +120,7 @@ def read_unique(book: Book, vocabulary: Vocabulary, statement: Statement) -> boo
         _no_two(book, vocabulary, statement)
         or _combination(book, vocabulary, statement)
         or _one_per(book, vocabulary, statement)
+        or _only_one(book, vocabulary, statement)
         or _unique_in(book, vocabulary, statement)
         or _once(book, vocabulary, statement)
     )
@@ -154,6 +155,11 @@ def _one_per(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
     if draft is None:
         return False
     columns: list[str] = []
+    lead = statement.text[: match.start(1)] if match is not None else ""
+    for owner in vocabulary.mentions(lead):
+        key = draft.key_to(book.drafts[owner.key].name)
+        if key is not None and re.search(r"(?i)\b(?:have|has|hold|own)", lead):
+            columns.append(key.columns[-1])
     for part in parts:
         column = column_for(book, vocabulary, draft, part, statement, add=True)
         if column is None:
@@ -199,6 +205,28 @@ def _where(book: Book, draft: Draft, adjective: str, statement: Statement) -> st
             )
             return f"{ended[0]} IS NULL"
     return None
+
+
+_ONLY_ONE = re.compile(r"\b(?:only|at most|exactly|no more than) one\s+([\w ]{2,40}?)(?=[.,;:(]|$)", re.I)
+
+
+def _only_one(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
+    """ "A customer has many addresses, but only one default shipping address"."""
+    match = _ONLY_ONE.search(statement.text)
+    if match is None:
+        return False
+    named = vocabulary.mentions(match[1])
+    owners = vocabulary.mentions(statement.text[: match.start()])
+    if not named or not owners:
+        return False
+    draft = book.drafts[named[-1].key]
+    key = draft.key_to(book.drafts[owners[0].key].name)
+    adjective = match[1][: named[-1].start].strip()
+    where = _where(book, draft, adjective, statement) if adjective else None
+    if key is None or (adjective and where is None):
+        return False
+    unique = Unique(columns=(key.columns[-1],), where=where, sources=(statement.source,))
+    return _serve(draft, statement, unique)
 
 
 def _unique_in(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
@@ -379,9 +407,9 @@ def read_delete(book: Book, vocabulary: Vocabulary, statement: Statement) -> boo
     text = statement.text
     if not re.search(r"(?i)delet|remov|goes|becomes empty", text) or len(text) > 400:
         return False
-    mentions = vocabulary.mentions(text)
+    mentions = vocabulary.parts(text, vocabulary.mentions(text), statement.subject)
     keys = [m.key for m in mentions]
-    if not keys:
+    if not keys or re.search(r"(?i)\b(?:but|and) keeps?\b|\bstays?\b.*\bkeep", text):
         return False
     if _EMPTIED.search(text):
         return _on_delete(book, statement, keys, "SET NULL", text)
@@ -420,19 +448,18 @@ def read_delete(book: Book, vocabulary: Vocabulary, statement: Statement) -> boo
 def _on_delete(
     book: Book, statement: Statement, keys: list[str], action: OnDelete, text: str
 ) -> bool:
+    """The reference that a word of the sentence names, "the assignee becomes empty"."""
     for key in dict.fromkeys(keys):
         draft = book.drafts[key]
         for at, reference in enumerate(draft.foreign_keys):
-            word = reference.columns[-1].removesuffix("_id").replace("_", " ")
-            if (
-                re.search(rf"(?i)\b{re.escape(word)}\b", text)
-                and draft.columns[reference.columns[-1]].nullable
-            ):
-                if re.search(rf"(?i)\b{re.escape(word)}\b\s+(?:becomes|is)", text):
-                    fresh = reference.model_copy(update={"on_delete": action})
-                    draft.foreign_keys[at] = fresh
-                    statement.serve("rule", foreign_key_ref(draft, fresh))
-                    return True
+            column = draft.columns[reference.columns[-1]]
+            word = column.name.removesuffix("_id").replace("_", " ")
+            said = re.search(rf"(?i)\b{re.escape(word)}\b\s+(?:becomes|is)", text)
+            if column.nullable and said:
+                fresh = reference.model_copy(update={"on_delete": action})
+                draft.foreign_keys[at] = fresh
+                statement.serve("rule", foreign_key_ref(draft, fresh))
+                return True
     return False
 
 

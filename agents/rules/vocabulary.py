@@ -73,6 +73,12 @@ class Vocabulary:
         }
         for head, key in self.aliases.items():
             self._by_first.setdefault(head, []).append(((head,), key, True))
+        # "audit log" means the entries of the audit log.
+        for key in self.keys:
+            head, _, tail = key.rpartition("_")
+            if tail in ("entry", "record") and "_" in head and head not in whole:
+                words = tuple(head.split("_"))
+                self._by_first.setdefault(words[0], []).append((words, key, True))
         for options in self._by_first.values():
             options.sort(key=lambda option: -len(option[0]))
 
@@ -113,6 +119,26 @@ class Vocabulary:
                     break
             at += step
         return found
+
+    def parts(self, text: str, mentions: list[Mention], subject: str) -> list[Mention]:
+        """The mentions with general head nouns that the subject makes clear: "its items"."""
+        subject = mentions[0].key if mentions else subject
+        if not subject or not self.weak_aliases:
+            return mentions
+        found = list(mentions)
+        for match in re.finditer(r"[A-Za-z]{3,}", text):
+            word = match[0].lower()
+            key = self.by_part(singular(word), subject)
+            taken = any(m.start < match.end() and match.start() < m.end for m in mentions)
+            if key and not taken:
+                plural = singular(word) != word
+                found.append(Mention(key, match.start(), match.end(), plural, False, True))
+        return sorted(found, key=lambda m: m.start)
+
+    def by_part(self, head: str, subject: str) -> str | None:
+        """The entity called subject and head, "prescription" + "item"."""
+        key = f"{subject}_{head}"
+        return key if key in self._set and head not in self._set else None
 
     def _match(
         self, lowered: list[str], at: int, form: str, aliases: bool

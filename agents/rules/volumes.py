@@ -138,10 +138,10 @@ class Volumes:
             size = _Size(number * (rate or 1), statement, bool(rate), _horizon_in(tail) if rate else 0,
                          2 if strong else 0, of)  # fmt: skip
             served |= self._add(after.key, size)
-        if not served and strong and (match := _FRACTION.search(text)) and len(mentions) >= 2:
-            share = (
-                1 / number if (number := number_of(match[1] or "")) else int(match[2] or 0) / 100
-            )
+        fraction = _FRACTION.search(text) if strong and not served else None
+        if fraction is not None and len(mentions) >= 2:
+            parts = number_of(fraction[1] or "")
+            share = 1 / parts if parts else int(fraction[2] or 0) / 100
             if 0 < share < 1:
                 served = self._add(
                     mentions[1].key, _Size(share, statement, False, 0, 2, mentions[0].key)
@@ -181,7 +181,7 @@ class Volumes:
                 count *= base.rows
             elif size.per_year:
                 count *= self._years(key, size)
-            rows.append((min(int(count), 10**18), size))
+            rows.append((min(round(count), 10**18), size))
         if not rows:
             return
         largest, size = max(rows, key=lambda pair: pair[0])
@@ -258,7 +258,7 @@ def _years(match: re.Match[str]) -> int:
 
 
 _OBJECTIVES = (
-    ("rpo", re.compile(r"\brpo\b|recovery point|lose (?:at most|no more than|up to|more than|\d)|"
+    ("rpo", re.compile(r"\brpo\b|recovery point|lose (?:at most|no more than|up to|more than|(?=\d))|"
                        r"data loss|loss of data", re.I)),
     ("rto", re.compile(r"\brto\b|recovery time|be back|back (?:up |online )?(?:with)?in|restored? (?:with)?in|"
                        r"be closed for|be down for|recover(?:ed|y)? within", re.I)),

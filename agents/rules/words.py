@@ -78,7 +78,7 @@ def plural(word: str) -> str:
         return {"history": "histories", "inventory": "inventories"}.get(word, word)
     if singular(word) != word or not word.isascii() or not word.isalpha() or len(word) > 40:
         return word
-    return str(_engine().plural_noun(word) or word)  # type: ignore[arg-type]
+    return str(_engine().plural_noun(word) or word)
 
 
 def singular_name(name: str) -> str:
@@ -131,8 +131,8 @@ def number_of(text: str) -> float | None:
 
 
 _DURATION = re.compile(
-    r"\b(\d+(?:\.\d+)?|a|an|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|"
-    r"twenty|thirty|sixty|ninety)[\s-]?(?:\(\d+\)\s?)?"
+    r"\b(\d+(?:\.\d+)?(?=[\s-]?[a-z(])|(?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|eleven|"
+    r"twelve|fifteen|twenty|thirty|sixty|ninety)(?=[\s-]))[\s-]?(?:\(\d+\)\s?)?"
     r"(milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|"
     r"months?|quarters?|years?|yrs?|y)\b",
     re.I,

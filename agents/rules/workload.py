@@ -26,7 +26,7 @@ _ACCESS = re.compile(
     r"lookup|report|dashboard|retrieve|fetch|query|history|how often)\b", re.I,
 )  # fmt: skip
 _STORY = re.compile(
-    r"^\s*as an?\b[^,]{0,60}?,?\s+(?:i|we) (?:want|need|would like|can|must be able)\s*(?:to)?\s*",
+    r"^\s*as (?:an? )?[^,]{0,60}?,?\s+(?:i|we) (?:want|need|would like|can|must be able)\s*(?:to)?\s*",
     re.I,
 )
 _WISH = re.compile(r"\s+(?:so that|in order to|because)\b.*$", re.I | re.DOTALL)
@@ -74,6 +74,8 @@ def read_sla(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
         return True
     query = _query(book, vocabulary, statement, words, objective.sla)
     if query is None:
+        query = _like_requirement(book, vocabulary, statement, words, objective.sla)
+    if query is None:
         if _PAGE.search(words):
             statement.about_data = False
             statement.read = True
@@ -88,6 +90,33 @@ def read_sla(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
     return True
 
 
+def _like_requirement(
+    book: Book, vocabulary: Vocabulary, statement: Statement, words: str, sla: Sla
+) -> WorkloadQuery | None:
+    """The operation of the requirement that shares most words with one that names no data."""
+    wanted = set(re.findall(r"[a-z]{4,}", words.lower())) - {"with", "from", "that", "this", "page"}
+    best: tuple[int, Statement] | None = None
+    for other in book.statements:
+        if other.role not in ("requirements", "access") or not vocabulary.mentions(other.text):
+            continue
+        shared = len(wanted & set(re.findall(r"[a-z]{4,}", other.text.lower())))
+        if shared >= max(2, len(wanted)) and (best is None or shared > best[0]):
+            best = (shared, other)
+    if best is None:
+        return None
+    text = _WISH.sub("", _STORY.sub("", best[1].text))
+    query = _query(book, vocabulary, statement, text, sla)
+    if query is not None:
+        book.assume(
+            f"'{words[:60]}' (line {statement.line}) means what line {best[1].line} asks for",
+            "It names no data of its own, and the two share their words.", f"query:{query.name}",
+        )  # fmt: skip
+    return query
+
+
+_SHOWN = re.compile(r"(?i)\b(?:drag\w*|printed?|printable|interface|keyboard|animation|reload|typing|dark mode)\b")
+
+
 def read_access(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
     """A statement that asks to find, list or report something, as a query without an SLA."""
     if statement.role not in ("access", "requirements", "sla") or len(book.workload) >= MAX_QUERIES:
@@ -96,6 +125,8 @@ def read_access(book: Book, vocabulary: Vocabulary, statement: Statement) -> boo
     text = _WISH.sub("", text)
     text = re.split(r"\. (?=[A-Z])", text)[0]
     if statement.role != "access" and not _ACCESS.search(text):
+        return False
+    if _SHOWN.search(text):
         return False
     if re.search(
         r"(?i)\b(?:must not|cannot|never|nobody|unless|export|print\w*|notif\w+|remind\w*)\b", text
