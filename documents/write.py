@@ -21,7 +21,16 @@ def write_documents(dossier: Dossier) -> dict[str, str]:
     The pages are always written; what was not measured says so. `models.py` and the picture need a
     live catalog with tables. Deterministic: equal dossiers give equal texts.
     """
-    documents = {
+    documents = write_pages(dossier)
+    if dossier.catalog is not None and tables_of(dossier.catalog):
+        documents[database_page.PICTURE] = database_svg(dossier.design, dossier.catalog)
+        documents[MODELS] = models_module(dossier.catalog, dossier.design)
+    return documents
+
+
+def write_pages(dossier: Dossier) -> dict[str, str]:
+    """The Markdown pages alone, without picture and models."""
+    pages = {
         INDEX: _index(dossier),
         database_page.PAGE: database_page.database_page(dossier),
         recovery_page.PAGE: recovery_page.recovery_page(dossier),
@@ -29,11 +38,7 @@ def write_documents(dossier: Dossier) -> dict[str, str]:
         performance_page.PAGE: performance_page.performance_page(dossier),
         retention_page.PAGE: retention_page.retention_page(dossier),
     }
-    documents = {path: tidy(text) for path, text in documents.items()}
-    if dossier.catalog is not None and tables_of(dossier.catalog):
-        documents[database_page.PICTURE] = database_svg(dossier.design, dossier.catalog)
-        documents[MODELS] = models_module(dossier.catalog, dossier.design)
-    return documents
+    return {path: tidy(text) for path, text in pages.items()}
 
 
 def document_paths(dossier: Dossier) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from a13.documents import Dossier, document_paths, write_documents
 from a13.documents.retention_page import period_words
-from a13.documents.write import tidy
+from a13.documents.write import tidy, write_pages
 from a13.domain.apply import (
     ApplyPlan,
     ApplyReport,
@@ -29,11 +29,7 @@ from a13.templates import render
 PARSER = MarkdownIt("gfm-like", {"linkify": False}).enable("table")
 
 
-def pages(dossier: Dossier) -> dict[str, str]:
-    return {k: v for k, v in write_documents(dossier).items() if k.endswith(".md")}
-
-
-def test_a_rich_and_a_minimal_run_give_all_pages(rich: Dossier, minimal: Dossier) -> None:
+def test_a_rich_and_a_minimal_run_give_all_write_pages(rich: Dossier, minimal: Dossier) -> None:
     for dossier in (rich, minimal):
         written = write_documents(dossier)
         assert set(written) == set(document_paths(dossier))
@@ -58,10 +54,9 @@ def test_equal_dossiers_give_equal_texts(rich: Dossier) -> None:
 
 def test_links_lead_to_files_or_records(rich: Dossier) -> None:
     known = {r.id for r in rich.records}
-    written = write_documents(rich)
-    files = {*written, "evidence/ledger.jsonl", "task-progress.md"}
+    files = {*document_paths(rich), "evidence/ledger.jsonl", "task-progress.md"}
     files |= {f"migrations/versions/{r.filename}" for r in rich.revisions}
-    for path, text in pages(rich).items():
+    for path, text in write_pages(rich).items():
         for words, target in re.findall(r"\[([^\]\[]*)\]\(([^)]+)\)", text):
             if target.startswith("#"):
                 continue
@@ -73,7 +68,7 @@ def test_links_lead_to_files_or_records(rich: Dossier) -> None:
 
 
 def test_every_table_of_a_page_has_equal_rows(rich: Dossier) -> None:
-    for path, text in pages(rich).items():
+    for path, text in write_pages(rich).items():
         width = 0
         for token in PARSER.parse(text):
             if token.type == "thead_open":
@@ -84,7 +79,7 @@ def test_every_table_of_a_page_has_equal_rows(rich: Dossier) -> None:
 
 
 def test_the_database_page_says_what_was_seen(rich: Dossier) -> None:
-    page = pages(rich)["docs/architecture/database.md"]
+    page = write_pages(rich)["docs/architecture/database.md"]
     for words in (
         "planner: rules 0.1.0, no model; 1 line of the PRD not understood",
         "**✓ met**", "**✗ not met**", "**? not proved**",
@@ -103,7 +98,7 @@ def test_the_database_page_says_what_was_seen(rich: Dossier) -> None:
 
 
 def test_the_runbook_shows_the_commands_that_ran(rich: Dossier) -> None:
-    page = pages(rich)["docs/operations/backup-and-recovery.md"]
+    page = write_pages(rich)["docs/operations/backup-and-recovery.md"]
     assert "pg_basebackup --pgdata=$DRILL/backup -X fetch" in page
     assert "/private/w1" not in page
     assert "/opt/pg" not in page
@@ -122,7 +117,7 @@ def test_commands_that_are_joined_are_found_one_by_one(minimal: Dossier) -> None
         ),
         passed=True,
     )
-    page = pages(minimal.model_copy(update={"drill": drill}))[
+    page = write_pages(minimal.model_copy(update={"drill": drill}))[
         "docs/operations/backup-and-recovery.md"
     ]
     assert page.count("As it ran in the drill") == 3
@@ -133,12 +128,14 @@ def test_a_failed_drill_is_not_a_backup(rich: Dossier) -> None:
     assert rich.drill is not None
     steps = (rich.drill.steps[0].model_copy(update={"passed": False}),)
     drill = rich.drill.model_copy(update={"passed": False, "steps": steps})
-    page = pages(rich.model_copy(update={"drill": drill}))["docs/operations/backup-and-recovery.md"]
+    page = write_pages(rich.model_copy(update={"drill": drill}))[
+        "docs/operations/backup-and-recovery.md"
+    ]
     assert "The last drill FAILED at: base backup" in page
 
 
 def test_nothing_measured_is_said_as_such(minimal: Dossier) -> None:
-    written = pages(minimal)
+    written = write_pages(minimal)
     assert "Not measured in this run." in written["docs/operations/performance-tuning.md"]
     assert "No recovery was drilled" in written["docs/operations/backup-and-recovery.md"]
     assert "Not measured: no proof was run." in written["docs/operations/migrations.md"]
@@ -146,7 +143,7 @@ def test_nothing_measured_is_said_as_such(minimal: Dossier) -> None:
 
 
 def test_the_performance_page_names_its_conditions(rich: Dossier) -> None:
-    page = pages(rich)["docs/operations/performance-tuning.md"]
+    page = write_pages(rich)["docs/operations/performance-tuning.md"]
     assert "PostgreSQL 18.6 (2 cores, 8.0 GiB) with 1,000 rows in 1 table" in page
     assert "| `never_run` | p95 &lt; 50 ms with 20 clients | – |" in page
     assert "failed: 42P01 does not exist" in page
@@ -155,13 +152,13 @@ def test_the_performance_page_names_its_conditions(rich: Dossier) -> None:
 
 
 def test_the_migrations_page_tells_what_a_downgrade_loses(rich: Dossier) -> None:
-    page = pages(rich)["docs/operations/migrations.md"]
+    page = write_pages(rich)["docs/operations/migrations.md"]
     assert "every row of the table" in page
     assert "no (CONCURRENTLY)" in page
     assert "| `0001` | `42P07` | The catalog is as before | ✓ | [E-0002]" in page
     assert rich.proof is not None
     proof = rich.proof.model_copy(update={"revision": "0001", "passed": False})
-    failed = pages(rich.model_copy(update={"proof": proof}))["docs/operations/migrations.md"]
+    failed = write_pages(rich.model_copy(update={"proof": proof}))["docs/operations/migrations.md"]
     assert "**failed**" in failed
     assert "not reached" in failed
 
@@ -182,17 +179,17 @@ def test_what_was_done_to_a_users_own_database_is_told(rich: Dossier) -> None:
         expected_seconds=0.1, rollback="alembic downgrade base", server_version="18.6",
     )  # fmt: skip
     name = "docs/operations/migrations.md"
-    page = pages(rich.model_copy(update={"plan": plan}))[name]
+    page = write_pages(rich.model_copy(update={"plan": plan}))[name]
     assert "**Nothing was applied.**" in page
     assert "ShareLock on old" in page
     assert "PostGIS" in page
     done = ApplyReport(plan_sha256=plan.sha256, revision="0002", passed=True, seconds=1.5)
-    page = pages(rich.model_copy(update={"plan": plan, "applied": done}))[name]
+    page = write_pages(rich.model_copy(update={"plan": plan, "applied": done}))[name]
     assert "Applied up to revision 0002 in 1.5 s." in page
     failed = done.model_copy(
         update={"passed": False, "rolled_back": True, "failure": Failure(kind="x", message="no")}
     )
-    page = pages(rich.model_copy(update={"plan": plan, "applied": failed}))[name]
+    page = write_pages(rich.model_copy(update={"plan": plan, "applied": failed}))[name]
     assert "The apply FAILED: no. The catalog was seen to be as before." in page
 
 
@@ -206,7 +203,7 @@ def test_hostile_words_of_a_prd_reach_no_page_alive() -> None:
         planner=bad,
         requirements=(Requirement(id=bad, kind="rule", text=bad, source=line, elements=(bad,)),),
     )
-    for path, text in pages(Dossier(design=design)).items():
+    for path, text in write_pages(Dossier(design=design)).items():
         for token in PARSER.parse(text):
             assert not token.type.startswith("html"), path
             for child in token.children or ():
