@@ -12,6 +12,15 @@ from .plans import Node, root_of, rows_of, rows_removed, walk
 _MANY_ROWS = 1_000
 _MANY_READ = 10_000
 _LARGE_SHARE = 0.2
+_LEAKY = (
+    ("the equality of citext", "citext", "keep the text in lower case in a generated text column, "
+     "index that after the tenant and compare it with the lower-cased value"),
+    ("a function", "lower(", "keep its result in a generated column and index that"),
+    ("LIKE", "~~", "keep the searched words in a table of terms with the tenant and plain "
+     "equality or range comparisons"),
+    ("a containment test", "@>", "keep what is searched for in columns of its own"),
+    ("full-text search", "@@", "keep the words in a table of terms with the tenant"),
+)  # fmt: skip
 
 
 def advise(design: Design, one: QueryMeasurement) -> tuple[str, ...]:
@@ -46,6 +55,8 @@ def _from_plan(design: Design, one: QueryMeasurement, root: Node) -> Iterator[st
         if "Sort Space Type" in node and node["Sort Space Type"] == "Disk":
             size = node.get("Sort Space Used", 0)
             yield f"it sorts {size:,} kB on disk: give it more work_mem, or sort fewer rows"
+        if "Relation Name" in node:
+            yield from _from_leaks(design, node)
         if kind == "Seq Scan":
             yield from _from_scan(design, node)
     joins = sum("Join" in str(n["Node Type"]) or n["Node Type"] == "Nested Loop" for n in nodes)
@@ -57,6 +68,24 @@ def _from_plan(design: Design, one: QueryMeasurement, root: Node) -> Iterator[st
             f"{clients} clients at once wait for the same cores: add cores, or send reads to a "
             "read replica"
         )
+
+
+def _from_leaks(design: Design, node: Node) -> Iterator[str]:
+    """Conditions that row-level security keeps out of an index, because they might leak rows.
+
+    Source: PostgreSQL 18 manual, 39.5 (LEAKPROOF).
+    """
+    relation = design.find(str(node.get("Relation Name", "")))
+    text = str(node.get("Filter", ""))
+    if relation is None or relation.tenant_column is None or rows_removed(node) < _MANY_ROWS:
+        return
+    for what, sign, instead in _LEAKY:
+        if sign in text:
+            yield (
+                f"row-level security on {relation.name} lets {what} run only on rows whose tenant "
+                f"is checked, so no index finds them ({rows_removed(node):,.0f} rows are read and "
+                f"thrown away): {instead}"
+            )
 
 
 def _from_scan(design: Design, node: Node) -> Iterator[str]:
@@ -72,11 +101,6 @@ def _from_scan(design: Design, node: Node) -> Iterator[str]:
         yield (
             f"it needs {kept / read:.0%} of the {read:,.0f} rows of {name}, which an index cannot "
             f"shorten: narrow the question{where}"
-        )
-    elif relation.tenant_column and "~~" in str(node.get("Filter", "")):
-        yield (
-            f"row-level security on {name} keeps LIKE from using an index before the tenant is "
-            "checked: search a full-text column, or a table of search terms by tenant"
         )
 
 

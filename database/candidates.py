@@ -14,12 +14,14 @@ from sqlglot import exp
 
 from ..domain.base import Value
 from ..domain.design import Design, Index, IndexKey, IndexMethod, Relation
-from ..domain.expressions import Query
+from ..domain.expressions import Query, parse_scalar
 from ..domain.identifiers import quote, quote_literal
 from ..domain.types import base_type, canonical_type, family
+from ..errors import ExpressionError
 from .conditions import Demand, demands_of
 from .links import tenant_column
 from .plans import Node
+from .shapes import column_types
 
 MAX_CANDIDATES = 12
 _INCLUDE_BYTES = 64
@@ -100,10 +102,13 @@ class _Shapes:
         equal = [c for c in demand.equal if c in columns]
         # The tenant first: the same index then serves every query of the tenant.
         self.equal = sorted(equal, key=lambda c: (c != tenant, self._distinct_rank(c)))
+        self.members = [c for c in demand.members if c in columns and c not in equal]
         self.joined = [c for c in demand.joined if c in columns and c not in equal]
         self.ranged = [c for c in demand.ranged if c in columns]
         self.order = [(c, d) for c, d in demand.sorted if c in columns and c not in equal]
         self.partial = self._partial(fixed)
+        keys = [relation.primary_key, *(u.columns for u in relation.uniques if u.where is None)]
+        self.unique = [list(key) for key in keys if len(key) == 1]
 
     def indexes(self) -> Iterator[Index]:
         """The indexes, most promising first; doubles are dropped by the caller."""
@@ -127,13 +132,21 @@ class _Shapes:
             shapes += [[*keys, (c, False), *_turned(self.order)] for c in self.joined]
         shapes += [[*keys, (c, False)] for c in self.joined]
         shapes += [[*keys, (c, False)] for c in self.ranged if c not in equal]
+        # Any of several values: behind the equal columns, or left to a filter where order counts.
+        shapes += [[*keys, (c, False)] for c in self.members]
+        shapes += [[*keys, (m, False), *_turned(self.order)] for m in self.members if self.order]
         if keys:
             shapes.append(keys)
+        elif where and not shapes:
+            # The condition alone finds the rows; the key is only there because there must be one.
+            shapes.append([(c, False) for c in self.relation.primary_key])
         shapes += [[(c, False), *keys] for c in self.joined if keys]
         if self.order and keys:
             shapes.append(_turned(self.order))
         for shape in shapes:
             names = [c for c, _ in shape]
+            if names[:1] in self.unique and where is None:
+                continue  # one row at most: the key's own index finds it
             fits = 0 < len(names) <= _MOST_KEYS and len(set(names)) == len(names)
             if fits and all(self._ordered(c) for c in names):
                 yield _index(shape, where=where)
@@ -171,8 +184,15 @@ class _Shapes:
                 yield _one(name, method="gin")
 
     def _expressions(self) -> Iterator[Index]:
+        types = column_types(self.relation)
         for text in self.demand.expressions:
-            key = IndexKey(expression=text)
+            try:
+                made = parse_scalar(text, types, volatility="immutable")
+            except ExpressionError:
+                continue
+            if made.sql.startswith("row("):
+                continue
+            key = IndexKey(expression=made.sql)
             equal = tuple(IndexKey(column=c) for c in self.equal)
             yield Index(keys=(*equal, key), origin="tuning")
             if equal:
@@ -198,6 +218,13 @@ class _Shapes:
             else:
                 continue
             names.add(name)
+        for name, values in self.demand.members.items():
+            column = self.relation.find(name)
+            few = 0 < self._facts(name).distinct <= _FEW_VALUES
+            if column is not None and few and values and set(values) <= fixed:
+                listed = ", ".join(quote_literal(v) for v in values)
+                parts.append(f"{quote(name)} IN ({listed})")
+                names.add(name)
         for name, absent in self.demand.nulls.items():
             column = self.relation.find(name)
             if column is not None and column.nullable:

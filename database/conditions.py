@@ -27,6 +27,7 @@ _PREFIX = re.compile(r"[^%_\\]+%")
 class Demand:
     """What a plan asks of one relation under one alias.
 
+    `members` are columns that must be one of several values (none known: only when it runs).
     `special` are (kind, column or expression text) of what a B-tree cannot serve; `expressions` of
     columns that are compared with a constant; `constants` the equalities with a literal, which may
     make a partial index. `removed` counts rows that were read and thrown away.
@@ -35,6 +36,7 @@ class Demand:
     relation: str
     alias: str
     equal: list[str] = field(default_factory=list)
+    members: dict[str, tuple[str, ...]] = field(default_factory=dict)
     joined: list[str] = field(default_factory=list)
     ranged: list[str] = field(default_factory=list)
     sorted: list[tuple[str, bool]] = field(default_factory=list)
@@ -133,7 +135,11 @@ def _read_comparison(
     if _columns(right):
         return
     if isinstance(column, exp.Column):
-        if isinstance(node, exp.EQ):
+        if isinstance(node, exp.EQ) and isinstance(right, exp.Any):
+            text = _literal(right.this) or ""
+            listed = [part.strip('"') for part in text.strip("{}").split(",")]
+            demand.members.setdefault(column.name, tuple(part for part in listed if part))
+        elif isinstance(node, exp.EQ):
             _add(demand.equal, column.name)
             text = _literal(right)
             if text is not None:

@@ -32,6 +32,8 @@ from .sessions import Prepared, Session, prepare, session_role
 _SAMPLES_FOR = {50: 10, 90: 20, 95: 40, 99: 100}
 _LEAST_SAMPLES = 5
 _WARM_UPS = 3
+_PATIENCE_SECONDS = 10.0
+_CURIOUS_SECONDS = 1.0
 _TIMEOUT = "57014"
 
 
@@ -203,11 +205,14 @@ class _Measurer:
     def _time(self, prepared: Prepared, draws: list[Draw]) -> tuple[list[float], list[int]]:
         """Times in milliseconds and numbers of rows, after a warm-up.
 
-        A slow query is run less often: no longer than one statement may take in all, once there
-        are a few samples.
+        A slow query is run less often, the more so where no objective waits for its percentile.
         """
+        patience = _PATIENCE_SECONDS if prepared.query.sla else _CURIOUS_SECONDS
         return time_draws(
-            self.session, prepared, draws, patience_seconds=self.budget.statement_seconds
+            self.session,
+            prepared,
+            draws,
+            patience_seconds=min(patience, self.budget.statement_seconds),
         )
 
 

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from ..domain.design import Column, Unique
 from ..domain.expressions import parse_predicate
-from ..domain.identifiers import quote, quote_literal
+from ..domain.identifiers import quote, quote_literal, shorten
 from .layers import Layers
 from .shapes import Domain, bare, column_types, conjuncts, literal_text, parse_tree
 from .values import at_index, few_values
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from .rows import Recipe
 
 _MOST_CHOICES = 64
+
+
+def drawn_name(column: str) -> str:
+    """The name of the layer's column that keeps a value which may have become NULL."""
+    return shorten(f"a13_drawn_{column}")
 
 
 def settle_rules(recipe: Recipe, layers: Layers) -> None:
@@ -74,7 +79,7 @@ def _choices(recipe: Recipe, layers: Layers, tested: list[str]) -> dict[str, lis
     found: dict[str, list[str]] = {}
     for name in tested:
         column = relation.column(name)
-        drawn = f"a13_drawn_{name}"[:63]
+        drawn = drawn_name(name)
         if column.generated is not None or name in locked:
             continue
         few = few_values(column, recipe.shapes.domain(name))
@@ -104,7 +109,7 @@ def settle_partial_keys(recipe: Recipe, layers: Layers) -> bool:
         if not all(layers.has(c) for c in unique.columns):
             continue
         where = _where(recipe, unique)
-        change = _falsify(recipe, where)
+        change = _falsify(recipe, layers, where)
         if change is None:
             continue
         name, sql = change
@@ -144,7 +149,7 @@ def _partition(unique: Unique, where: str) -> str:
     return f"PARTITION BY {listed}, coalesce(({where}), false) ORDER BY a13_g"
 
 
-def _falsify(recipe: Recipe, where: str) -> tuple[str, str] | None:
+def _falsify(recipe: Recipe, layers: Layers, where: str) -> tuple[str, str] | None:
     """A column and a value of it (SQL) that makes the predicate false, None where none is known."""
     linked = {c for link in recipe.links for c in link.columns}
     for part in conjuncts(parse_tree(where)):
@@ -165,19 +170,22 @@ def _falsify(recipe: Recipe, where: str) -> tuple[str, str] | None:
             continue
         if column.name in recipe.fixed or column.name in recipe.keys.by_row:
             continue
-        sql = _other_value(recipe, column, node, wanted is True)
+        sql = _other_value(recipe, layers, column, node, wanted is True)
         if sql is not None:
             return column.name, sql
     return None
 
 
-def _other_value(recipe: Recipe, column: Column, node: exp.Expr, wanted: bool) -> str | None:
+def _other_value(
+    recipe: Recipe, layers: Layers, column: Column, node: exp.Expr, wanted: bool
+) -> str | None:
     if isinstance(node, exp.Column):
         return f"{'false' if wanted else 'true'}"
     if isinstance(node, exp.Is):
         if not wanted:
             return f"NULL::{column.type}" if column.nullable else None
-        return _not_null(recipe, column)
+        drawn = drawn_name(column.name)
+        return quote(drawn) if layers.has(drawn) else None
     named: list[str | None] = []
     if isinstance(node, (exp.EQ, exp.NEQ)):
         named = [literal_text(node.expression)]
@@ -192,13 +200,3 @@ def _other_value(recipe: Recipe, column: Column, node: exp.Expr, wanted: bool) -
     if others:
         return f"{quote_literal(others[0])}::{column.type}"
     return None
-
-
-def _not_null(recipe: Recipe, column: Column) -> str | None:
-    from .values import value
-
-    made = value(
-        column, recipe.shapes.domain(column.name), recipe.draws, rows=1000, unique=False,
-        moment=False,
-    )  # fmt: skip
-    return f"({made.sql})::{column.type}"

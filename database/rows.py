@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ..domain.access import time_column
 from ..domain.design import Design, Relation
-from ..domain.expressions import parse_predicate, parse_scalar
+from ..domain.expressions import Expression, parse_predicate, parse_scalar
 from ..domain.identifiers import quote
 from . import repairs
 from .draws import Draws
@@ -387,13 +387,15 @@ class Maker:
     def _nulls(self) -> None:
         recipe = self.recipe
         tested = {c for rest in recipe.shapes.rest for c in rest.columns}
+        for unique in recipe.keys.partial:
+            tested |= set(condition(recipe.relation, unique.where or "true").columns)
         values: dict[str, str] = {}
         for name in recipe.null_columns():
             share = null_share(recipe.relation.column(name), reference=False)
             u = recipe.draws.u(name, "null")
             values[name] = f"CASE WHEN {u} >= {share} THEN {quote(name)} END"
             if name in tested:
-                values[f"a13_drawn_{name}"[:63]] = quote(name)
+                values[repairs.drawn_name(name)] = quote(name)
         for link in recipe.links:
             if link.optional and not link.postponed and not link.to_itself:
                 share = null_share(recipe.relation.column(link.null_columns[0]), reference=True)
@@ -403,7 +405,7 @@ class Maker:
                         continue
                     values[name] = f"CASE WHEN {u} >= {share} THEN {quote(name)} END"
                     if name in tested:
-                        values[f"a13_drawn_{name}"[:63]] = quote(name)
+                        values[repairs.drawn_name(name)] = quote(name)
         if values:
             self.layers.add(values)
 
@@ -446,6 +448,6 @@ class Maker:
             self.sorted = False
 
 
-def predicate(relation: Relation, text: str) -> str:
-    """A predicate of the design as SQL over the relation's columns."""
-    return parse_predicate(text, column_types(relation)).sql
+def condition(relation: Relation, text: str) -> Expression:
+    """A predicate of the design over the relation's columns."""
+    return parse_predicate(text, column_types(relation))

@@ -4,7 +4,8 @@ The rule for a relation without a stated volume: tenants 100; a look-up (no fore
 tenant's, few columns, referenced by others) 50; a root 10,000; a relation that is one-to-one with
 its parent as many as the parent; any other child three times its largest parent, at most 100,000
 or as many as that parent. The budget cuts assumed volumes first; a stated volume that is cut is
-`capped`, and what is measured on it proves nothing about the stated one.
+`capped`, and what is measured on it proves nothing about the stated one. A key of few possible
+values limits a relation too: three plans are three rows.
 """
 
 from __future__ import annotations
@@ -80,6 +81,17 @@ def _wishes(design: Design) -> dict[str, _Wish]:
     return wishes
 
 
+def _few_rows(relation: Relation) -> int | None:
+    """How many rows a key of one column with a closed set of values allows, None for many."""
+    keys = [relation.primary_key, *(u.columns for u in relation.uniques if u.where is None)]
+    sizes = [
+        len(relation.column(key[0]).values)
+        for key in keys
+        if len(key) == 1 and relation.column(key[0]).values
+    ]
+    return min(sizes) if sizes else None
+
+
 def _waits(relation: Relation, design: Design, wishes: dict[str, _Wish]) -> bool:
     return any(parent not in wishes for parent in _parents(relation, design))
 
@@ -96,6 +108,9 @@ def _assume(
 ) -> _Wish:
     if design.tenancy and relation.name == design.tenancy.relation:
         return _Wish(TENANT_ROWS, True, f"assumed: {TENANT_ROWS} tenants")
+    few = _few_rows(relation)
+    if few is not None:
+        return _Wish(few, True, f"assumed: its key has {few} possible values")
     parents = [(wishes[name].rows, name) for name in _parents(relation, design) if name in wishes]
     if not parents:
         if is_lookup(relation, design) and relation.name in referenced:
@@ -173,9 +188,20 @@ def _apply_total_cap(wishes: dict[str, _Wish], limit: int) -> None:
     assumed = total - stated
     # Assumed relations keep a tenth of the budget at least, so that joins meet rows.
     room = max(limit - stated, min(assumed, limit // 10))
-    _scale([wish for wish in wishes.values() if wish.assumed], room, why)
+    _level([wish for wish in wishes.values() if wish.assumed], room, why)
     room = limit - sum(wish.rows for wish in wishes.values() if wish.assumed)
     _scale([wish for wish in wishes.values() if wish.stated], max(0, room), why)
+
+
+def _level(wishes: list[_Wish], room: int, why: str) -> None:
+    """Cut the largest ones to one level, so that small relations stay as they are."""
+    left = len(wishes)
+    for wish in sorted(wishes, key=lambda w: w.rows):
+        level = max(0, room // left)
+        if wish.rows > level:
+            _cut(wish, level, why)
+        room -= wish.rows
+        left -= 1
 
 
 def _scale(wishes: list[_Wish], room: int, why: str) -> None:
