@@ -102,5 +102,7 @@ def as_path(text: str) -> Path | None:
             return path
     except OSError:
         return None
-    looks_like_file = path.suffix.lower() in {".md", ".markdown", ".txt", ".json"} and "\t" not in text
+    looks_like_file = (
+        path.suffix.lower() in {".md", ".markdown", ".txt", ".json"} and "\t" not in text
+    )
     return path if looks_like_file and len(text.split()) < 12 else None

@@ -12,14 +12,16 @@ from .words import singular
 _LEADING = re.compile(
     r"^(?:(?:the|a|an|its|their|his|her|each|every|all|any|new|of|is|are|it|they|one|s)\s+)+", re.I
 )
-_SUFFIXES = ("_at", "_on", "_id", "_date", "_time", "_name", "_number", "_code", "_amount", "_by_id",
+_SUFFIXES = ("_at", "_on", "_id", "_date", "_time", "_name", "_number", "_code", "_amount",
+    "_by_id",
              "_minutes", "_count", "_by")  # fmt: skip
 _SYNONYMS = {
     "name": ("last_name", "full_name", "first_name", "display_name", "title"),
     "birthday": ("birth_date", "date_of_birth", "dob"), "date_of_birth": ("birth_date", "dob"),
     "email_address": ("email",), "mail": ("email",), "e_mail": ("email",),
     "telephone": ("phone",), "phone_number": ("phone",), "due_date": ("due_on", "due_at"),
-    "begin": ("starts_at", "start_at", "start_time"), "start": ("starts_at", "started_at", "start_at",
+    "begin": ("starts_at", "start_at", "start_time"), "start": ("starts_at", "started_at",
+        "start_at",
     "start_time", "start_date", "started_on", "starts_on"), "end": ("ends_at", "ended_at", "end_at",
     "end_time", "end_date", "ends_on"), "state": ("status",), "status": ("state",),
     "amount": ("total", "total_amount"), "login": ("username", "email"), "words": ("name", "title"),

@@ -21,13 +21,17 @@ from .words import find_duration, number_of
 
 # Phrases and their operator, the longer ones first.
 _OPERATORS: tuple[tuple[str, str], ...] = (
-    (r"(?:not|no|never|cannot be|can't be|must not be|may not be) (?:before|earlier than|shorter than|less than|lower than|smaller than|below)", ">="),
-    (r"(?:not|no|never|cannot be|can't be|must not be|may not be) (?:after|later than|longer than|more than|greater than|larger than|higher than|above|bigger than)", "<="),
-    (r"(?:never|cannot|can't|must not|may not|must never|can never|not) exceed|does not exceed", "<="),
+    (r"(?:not|no|never|cannot be|can't be|must not be|may not be) (?:before|earlier than|shorter "
+     r"than|less than|lower than|smaller than|below)", ">="),
+    (r"(?:not|no|never|cannot be|can't be|must not be|may not be) (?:after|later than|longer "
+     r"than|more than|greater than|larger than|higher than|above|bigger than)", "<="),
+    (r"(?:never|cannot|can't|must not|may not|must never|can never|not) exceed|does not exceed",
+        "<="),
     (r"on or after|at or after|no earlier than|greater than or equal to|at least|>=|≥|=>", ">="),
     (r"on or before|at or before|no later than|less than or equal to|at most|<=|≤|up to", "<="),
     (r"different from|not equal to|differs? from|other than|<>|!=", "<>"),
-    (r"after|later than|greater than|higher than|more than|larger than|longer than|exceeds?|above|over|>", ">"),
+    (r"after|later than|greater than|higher than|more than|larger than|longer than|exceeds?|"
+     r"above|over|>", ">"),
     (r"before|earlier than|less than|lower than|smaller than|shorter than|below|under|<", "<"),
     (r"equals?|equal to|the same as", "="),
 )  # fmt: skip
@@ -37,7 +41,8 @@ _COMPARE = tuple(
     for p, op in _OPERATORS
 )  # fmt: skip
 _AUXILIARY = re.compile(
-    r"(?:\s+(?:is|are|be|must|shall|should|has|have|to|can|may|always|never|not|the|a|an|only|will|date|strictly))+\s*$",
+    r"(?:\s+(?:is|are|be|must|shall|should|has|have|to|can|may|always|never|not|the|a|an|only|"
+    r"will|date|strictly))+\s*$",
     re.I,
 )
 _SPAN = re.compile(r"\b(?:lasts?|duration|takes?|length)\b", re.I)
@@ -49,7 +54,8 @@ def read_comparison(book: Book, vocabulary: Vocabulary, statement: Statement) ->
     if draft is None or len(statement.text) > 400:
         return False
     served = False
-    for clause in re.split(r"[;.]\s|\s(?:and|but)\s(?=[^,;]{0,40}(?:after|before|more|less|at least|at most|exceed))|,\s(?=and\b|the\b)",
+    for clause in re.split(r"[;.]\s|\s(?:and|but)\s(?=[^,;]{0,40}(?:after|before|more|less|at "
+                           r"least|at most|exceed))|,\s(?=and\b|the\b)",
                            statement.text):  # fmt: skip
         served |= _clause(draft, statement, clause.strip(" .,;"))
     return served
@@ -142,7 +148,8 @@ def range_of(draft: Draft) -> tuple[str, str] | None:
         c
         for c in draft.columns
         if re.match(
-            r"(?:end|finish|until|valid_(?:until|to)|to_|check_?out|depart|expires)|.*_(?:end|until)$",
+            r"(?:end|finish|until|valid_(?:until|to)|to_|check_?out|depart|expires)|.*_(?:end|"
+            r"until)$",
             c,
         )
     ]
@@ -155,7 +162,8 @@ def range_of(draft: Draft) -> tuple[str, str] | None:
 
 
 _NEGATIVE = re.compile(
-    r"\b(?:cannot|can't|can not|must not|may not|never|not) (?:be |become |go )?(?:negative|below zero)\b|\bnon-?negative\b",
+    r"\b(?:cannot|can't|can not|must not|may not|never|not) (?:be |become |go )?(?:negative|"
+    r"below zero)\b|\bnon-?negative\b",
     re.I,
 )
 _POSITIVE = re.compile(
@@ -180,7 +188,8 @@ def _sign(draft: Draft, statement: Statement, clause: str) -> bool:
     return False
 
 
-_ALL = re.compile(r"^(?:all )?(amounts|prices|quantities|numbers|values|both)\b.{0,40}?(>= ?0|≥ ?0|> ?0|not negative|never negative|"
+_ALL = re.compile(r"^(?:all )?(amounts|prices|quantities|numbers|values|both)\b.{0,40}?(>= ?0|≥ "
+                  r"?0|> ?0|not negative|never negative|"
                   r"non-?negative|positive|greater than (?:0|zero)|more than 0)", re.I)  # fmt: skip
 
 
@@ -192,8 +201,13 @@ def read_all_columns(book: Book, vocabulary: Vocabulary, statement: Statement) -
         return False
     bound = "> 0" if re.match(r"> ?0|positive|greater|more", match[2], re.I) else ">= 0"
     word = match[1].lower()
-    numbers = [c.name for c in draft.columns.values() if family(c.type) in ("integer", "numeric")
-               and not c.identity and all(c.name not in k.columns for k in draft.foreign_keys)]  # fmt: skip
+    numbers = [
+        c.name
+        for c in draft.columns.values()
+        if family(c.type) in ("integer", "numeric")
+        and not c.identity
+        and all(c.name not in k.columns for k in draft.foreign_keys)
+    ]
     if word in ("amounts", "prices"):
         numbers = [n for n in numbers if draft.columns[n].type.endswith(",2)")]
     elif word == "both":
@@ -207,7 +221,8 @@ def read_all_columns(book: Book, vocabulary: Vocabulary, statement: Statement) -
 
 
 _IFF = re.compile(
-    r"\b(?:set|given|filled|present|not null|not empty|required|exists?)\s+(if and only if|only (?:if|when|while)|exactly when|"
+    r"\b(?:set|given|filled|present|not null|not empty|required|exists?)\s+(if and only if|only "
+    r"(?:if|when|while)|exactly when|"
     r"if|when|once|for)\s+(?:the\s+)?(.{1,80})$",
     re.I,
 )
@@ -245,7 +260,8 @@ def read_condition(book: Book, vocabulary: Vocabulary, statement: Statement) -> 
 
 
 _STATE_HAS = re.compile(
-    r"\b(?:that|which|who) (?:is|are) ([\w' ]{2,60}?) (?:has|have|must have|needs?|needs? to have) (?:an? |the )?([\w' ]{2,40})",
+    r"\b(?:that|which|who) (?:is|are) ([\w' ]{2,60}?) (?:has|have|must have|needs?|needs? to "
+    r"have) (?:an? |the )?([\w' ]{2,40})",
     re.I,
 )
 
@@ -262,7 +278,8 @@ def _state_has(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool
         return False
     others = bool(
         re.search(
-            r"\b(?:the )?others? (?:have|has) (?:none|no)|\botherwise (?:it is )?(?:empty|null|none)",
+            r"\b(?:the )?others? (?:have|has) (?:none|no)|\botherwise (?:it is )?(?:empty|null|"
+            r"none)",
             statement.text,
             re.I,
         )
@@ -293,7 +310,8 @@ def _values_condition(draft: Draft, words: str) -> str | None:
 
 
 _EITHER = re.compile(
-    r"\b(either|exactly one of|at least one of|one of)\s+(?:the\s+)?(`?[\w ]{1,40}?`?)\s+(?:or|and)\s+(?:the\s+)?(`?[\w ]{1,40}?`?)\s+"
+    r"\b(either|exactly one of|at least one of|one of)\s+(?:the\s+)?(`?[\w ]{1,40}?`?)\s+(?:or|"
+    r"and)\s+(?:the\s+)?(`?[\w ]{1,40}?`?)\s+"
     r"(?:is|are|must be|has to be|must|has)\b(.{0,60})",
     re.I,
 )
@@ -319,14 +337,15 @@ _FORMULA = re.compile(
     r"`?\b([a-z_]\w{1,40})`?\s*=\s*`?([a-z_][\w +*/().-]{2,160}?)`?(?=[\s.,;)]|$)(?!\w)"
 )
 _PLUS = re.compile(
-    r"\b([\w' ]{2,50}?) (?:is|equals) (?:the )?([\w' ]{2,40}?) (plus|minus|times|multiplied by) (?:the )?([\w' ]{2,40})$",
+    r"\b([\w' ]{2,50}?) (?:is|equals) (?:the )?([\w' ]{2,40}?) (plus|minus|times|multiplied by) "
+    r"(?:the )?([\w' ]{2,40})$",
     re.I,
 )
 _SIGNS = {"plus": "+", "minus": "-", "times": "*", "multiplied by": "*"}
 
 
 def read_formula(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
-    """ "total = subtotal + tax - discount", "the line total is the quantity times the unit price"."""
+    """ "total = subtotal + tax", "the line total is the quantity times the unit price"."""
     draft = book.drafts.get(statement.subject) or subject_draft(
         book, vocabulary, statement.text, ""
     )
@@ -350,7 +369,9 @@ def read_formula(book: Book, vocabulary: Vocabulary, statement: Statement) -> bo
     if match := _PLUS.search(sentence):
         target = column_at_end(draft, re.sub(r"^.*?'s ", "", match[1]))
         left, right = find_column(draft, match[2]), find_column(draft, match[4])
-        if any(name and name.endswith(("_rate", "_percent", "_percentage")) for name in (left, right)):
+        if any(
+            name and name.endswith(("_rate", "_percent", "_percentage")) for name in (left, right)
+        ):
             return False
         if target and left and right and len({target, left, right}) == 3:
             return _generate(
@@ -377,14 +398,18 @@ def _generate(
     statement.serve("rule", column_ref(draft, target))
     book.decide(
         f"{draft.name}.{target} is computed by the database",
-        f"The PRD states that it is {expression}.", column_ref(draft, target), source=statement.source,
-    )  # fmt: skip
+        f"The PRD states that it is {expression}.",
+        column_ref(draft, target),
+        source=statement.source,
+    )
     return True
 
 
 _STATUS_LIST = re.compile(
-    r"\b([\w ]{2,40}?) (?:is|are|can be|must be|may be|has to be)(?: only)?(?: one of)?:? (?:the following:? )?"
-    r"((?:`?\w[\w -]{0,30}`?(?:\s*,\s*(?:or |and )?|\s+or\s+|\s*\|\s*)){1,20}`?\w[\w -]{0,30}`?)\s*$",
+    r"\b([\w ]{2,40}?) (?:is|are|can be|must be|may be|has to be)(?: only)?(?: one of)?:? (?:the "
+    r"following:? )?"
+    r"((?:`?\w[\w -]{0,30}`?(?:\s*,\s*(?:or |and )?|\s+or\s+|\s*\|\s*)){1,20}`?\w[\w "
+    r"-]{0,30}`?)\s*$",
     re.I,
 )
 
@@ -396,7 +421,8 @@ def read_values_rule(book: Book, vocabulary: Vocabulary, statement: Statement) -
         return False
     text = statement.text.strip().rstrip(".")
     start = re.search(
-        r"\b(?:starts? (?:as|in|with)|initial (?:status|state) is|defaults? to|is initially)\s+`?([\w -]{2,30})`?",
+        r"\b(?:starts? (?:as|in|with)|initial (?:status|state) is|defaults? to|is "
+        r"initially)\s+`?([\w -]{2,30})`?",
         text,
         re.I,
     )
@@ -424,7 +450,11 @@ def read_values_rule(book: Book, vocabulary: Vocabulary, statement: Statement) -
     return True
 
 
-_ITSELF = re.compile(r"\b(?:not|never|cannot|can't)\b.{0,60}\b(?:itself|its own|themselves|himself)\b", re.I)
+_ITSELF = re.compile(
+    r"\b(?:not|never|cannot|can't)\b.{0,60}\b(?:itself|its own|themselves|"
+    r"himself)\b",
+    re.I,
+)
 
 
 def read_itself(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
@@ -438,7 +468,11 @@ def read_itself(book: Book, vocabulary: Vocabulary, statement: Statement) -> boo
     return _check(draft, statement, f"{key.columns[-1]} <> {draft.primary_key[0]}")
 
 
-_ANY_CASE = re.compile(r"\be-?mail\b.*(?:without regard to|regardless of|ignoring|irrespective of|case[- ]insensitiv)", re.I)
+_ANY_CASE = re.compile(
+    r"\be-?mail\b.*(?:without regard to|regardless of|ignoring|irrespective "
+    r"of|case[- ]insensitiv)",
+    re.I,
+)
 
 
 def read_any_case(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
@@ -456,5 +490,12 @@ def read_any_case(book: Book, vocabulary: Vocabulary, statement: Statement) -> b
 
 
 READERS = (
-    read_itself, read_any_case, read_formula, read_condition, read_either, read_all_columns, read_values_rule, read_comparison,
-)  # fmt: skip
+    read_itself,
+    read_any_case,
+    read_formula,
+    read_condition,
+    read_either,
+    read_all_columns,
+    read_values_rule,
+    read_comparison,
+)

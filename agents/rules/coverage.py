@@ -18,17 +18,22 @@ from .sections import DATA_ROLES
 from .vocabulary import Vocabulary
 
 _RULE = re.compile(
-    r"\b(?:must not|must never|cannot|can't|never|only|at most|at least|not be|may not|no more than|exactly|unless|limit\w*|"
+    r"\b(?:must not|must never|cannot|can't|never|only|at most|at least|not be|may not|no more "
+    r"than|exactly|unless|limit\w*|"
     r"sum of|expires?|nobody|always|forgiven)\b", re.I,
 )  # fmt: skip
 _KEEP = re.compile(
-    r"\b(?:store|stores|keep|keeps|record|records|register|manage|manages|create|creates|track|tracks|list|lists|see|sees|view|"
-    r"views|find|finds|search|show|shows|book|books|order|orders|write|writes|add|adds|edit|update|maintain|send|sends|assign|"
+    r"\b(?:store|stores|keep|keeps|record|records|register|manage|manages|create|creates|track|"
+    r"tracks|list|lists|see|sees|view|"
+    r"views|find|finds|search|show|shows|book|books|order|orders|write|writes|add|adds|edit|"
+    r"update|maintain|send|sends|assign|"
     r"assigns|browse|put|have|has|export|import|upload|request|review|reviews|want|can)\b", re.I,
 )  # fmt: skip
 _OUTSIDE = re.compile(
-    r"\b(?:email|sms|notification|notify|reminder|uptime|availability|backup|hashed by the application|single sign|hosting|"
-    r"stored in the eu|browser|encrypted in transit|tls|https|deploy\w*|working hours|rehearsed|logs? in)\b", re.I,
+    r"\b(?:email|sms|notification|notify|reminder|uptime|availability|backup|hashed by the "
+    r"application|single sign|hosting|"
+    r"stored in the eu|browser|encrypted in transit|tls|https|deploy\w*|working hours|rehearsed|"
+    r"logs? in)\b", re.I,
 )  # fmt: skip
 
 
@@ -74,7 +79,9 @@ def requirements_of(book: Book, vocabulary: Vocabulary) -> tuple[Requirement, ..
             )
         )
     # An association or a log is stated by a sentence that is a requirement itself.
-    said = {(entry[0], element) for entry in entries if entry[6] is not None for element in entry[4]}
+    said = {
+        (entry[0], element) for entry in entries if entry[6] is not None for element in entry[4]
+    }
     entries = [e for e in entries if e[6] is not None or (e[0], e[4][0]) not in said]
     entries.sort(key=lambda entry: entry[0])
     return tuple(_numbered(entries))
@@ -123,7 +130,8 @@ def _weigh(book: Book, vocabulary: Vocabulary, statement: Statement) -> None:
             statement.about_data = False
         else:
             book.ask(
-                f"Which data does {statement.requirement} concern: '{statement.source.quote[:100]}'?",
+                f"Which data does {statement.requirement} concern: "
+                f"'{statement.source.quote[:100]}'?",
                 source=statement.source, default="Nothing in the design serves it.",
             )  # fmt: skip
         return

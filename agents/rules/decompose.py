@@ -44,11 +44,14 @@ def decompose(design: Design, relation: Relation, dependent: str) -> tuple[Desig
                 *(relation.column(c) for c in moved),
             ),
             primary_key=dependency.determinant,
-            title=name.replace("_", " "), comment=f"What {', '.join(dependency.determinant)} determines",
+            title=name.replace("_", " "), comment=f"What {', '.join(dependency.determinant)} "
+                f"determines",
             sources=dependency.sources,
         )  # fmt: skip
         design = design.model_copy(update={"relations": (*design.relations, fresh)})
-        key = ForeignKey(columns=dependency.determinant, references=name, sources=dependency.sources)
+        key = ForeignKey(
+            columns=dependency.determinant, references=name, sources=dependency.sources
+        )
         keys = (*relation.foreign_keys, key)
         target = name
     else:

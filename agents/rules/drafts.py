@@ -238,7 +238,8 @@ class Drafter:
         if known is not None:
             return None if known == key else known
         base = name.removesuffix("_id")
-        for lead in ("parent_", "default_", "main_", "primary_", "current_", "old_", "new_", "next_",
+        for lead in ("parent_", "default_", "main_", "primary_", "current_", "old_", "new_",
+            "next_",
                      "previous_", "assigned_", "original_", "from_", "to_", "source_", "target_",
                      "destination_", "home_", "away_", "billing_", "shipping_"):  # fmt: skip
             rest = base.removeprefix(lead)
@@ -280,10 +281,19 @@ class Drafter:
     def _column_name(self, fact: FieldFact) -> str:
         name = snake_case(fact.name) or "c_" + cite(1, fact.name).content_hash()[:8]
         if name in RESERVED:
-            name = {"order": "sort_order", "user": "user_name", "default": "is_default",
-                    "primary": "is_primary", "group": "group_name", "end": "end_at",
-                    "references": "reference", "from": "from_value", "to": "to_value",
-                    "desc": "description", "when": "occurred_at"}.get(name, f"{name}_value")  # fmt: skip
+            name = {
+                "order": "sort_order",
+                "user": "user_name",
+                "default": "is_default",
+                "primary": "is_primary",
+                "group": "group_name",
+                "end": "end_at",
+                "references": "reference",
+                "from": "from_value",
+                "to": "to_value",
+                "desc": "description",
+                "when": "occurred_at",
+            }.get(name, f"{name}_value")
         return name
 
     def _columns(self, key: str, entity: EntityFact) -> None:

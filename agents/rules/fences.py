@@ -311,12 +311,14 @@ def _read_mermaid(book: Book, fence: Fence) -> None:
         elif text.startswith("}"):
             entity = None
         elif match := re.match(
-            r"\"?([\w-]+)\"?\s+([|}o]{1,2})(?:--|\.\.)([|{o]{1,2})\s+\"?([\w-]+)\"?\s*(?::\s*(.*))?$",
+            r"\"?([\w-]+)\"?\s+([|}o]{1,2})(?:--|\.\.)([|"
+            r"{o]{1,2})\s+\"?([\w-]+)\"?\s*(?::\s*(.*))?$",
             text,
         ):
             _mermaid_link(book, match, line, text)
         elif entity is not None and (
-            match := re.match(r"([\w()\[\],]+)\s+(\w+)\s*(PK|FK|UK)?(?:\s*,\s*(PK|FK|UK))?\s*(\".*\")?$", text)
+            match := re.match(r"([\w()\[\],]+)\s+(\w+)\s*(PK|FK|UK)?(?:\s*,\s*(PK|FK|"
+                              r"UK))?\s*(\".*\")?$", text)
         ):  # fmt: skip
             fact = FieldFact(match[2], cite(line, text), type=stated_type(match[1]))
             marks = {match[3], match[4]}
@@ -349,7 +351,8 @@ def _read_typescript(book: Book, fence: Fence) -> None:
         elif text.startswith("}"):
             entity = None
         elif entity is not None and (
-            match := re.match(r"(?:readonly\s+)?(\w+)(\?)?\s*:\s*([^;,/]{1,200})[;,]?\s*(?://\s*(.*))?$", text)
+            match := re.match(r"(?:readonly\s+)?(\w+)(\?)?\s*:\s*([^;,/]{1,200})[;,]?\s*(?://\s*("
+                              r".*))?$", text)
         ):  # fmt: skip
             fact = FieldFact(match[1], cite(line, text), nullable=bool(match[2]))
             kind = match[3].strip()

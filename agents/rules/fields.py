@@ -165,7 +165,8 @@ def _type_start(text: str) -> bool:
     )
 
 
-_TYPE_WORDS = ("varchar", "text", "string", "int", "integer", "bigint", "numeric", "decimal", "bool",
+_TYPE_WORDS = ("varchar", "text", "string", "int", "integer", "bigint", "numeric", "decimal",
+    "bool",
                "boolean", "date", "timestamp", "timestamptz", "uuid", "json", "jsonb", "float",
                "enum", "datetime", "optional", "unique", "required", "money", "char", "smallint",
                "number", "FK", "PK", "time")  # fmt: skip

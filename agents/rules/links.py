@@ -46,7 +46,8 @@ class Link:
 
 
 _NEGATIVE = re.compile(
-    r"\b(?:not|never|cannot|can't|no longer|nobody|without|unless|if|when|only|same|twice|overlap\w*|"
+    r"\b(?:not|never|cannot|can't|no longer|nobody|without|unless|if|when|only|same|twice|"
+    r"overlap\w*|"
     r"two|whose|sum|deleted?|deleting|unique|per)\b",
     re.I,
 )
@@ -54,25 +55,32 @@ _HARD_NEGATIVE = re.compile(
     r"\b(?:must not|never|cannot|can't|nobody|unless|twice|overlap\w*|sum of)\b", re.I
 )
 _OWNS = re.compile(
-    r"\b(?:has|have|having|contains?|includes?|owns?|own|consists? of|comprises?|is made up of|holds?|"
-    r"is composed of|is split into|groups?|places?|makes?|receives?|gets?|issues?|can have|may have)\b",
+    r"\b(?:has|have|having|contains?|includes?|owns?|own|consists? of|comprises?|is made up of|"
+    r"holds?|"
+    r"is composed of|is split into|groups?|places?|makes?|receives?|gets?|issues?|can have|may "
+    r"have)\b",
     re.I,
 )
 _BELONGS = re.compile(
-    r"\b(?:belongs?|refers?|relates?|points?|links?|delivers?|comes?|came|leaves?|sits?|lives?|goes|"
-    r"reports?|counts?|works?|is (?:on|in|for|of|from|part of|about|at|with)|are (?:on|in|for|of|from)|"
+    r"\b(?:belongs?|refers?|relates?|points?|links?|delivers?|comes?|came|leaves?|sits?|lives?|"
+    r"goes|"
+    r"reports?|counts?|works?|is (?:on|in|for|of|from|part of|about|at|with)|are (?:on|in|for|of|"
+    r"from)|"
     r"be (?:on|in|for|of|from|at|with|\w+ed)|takes place|happens|occurs|stays|located|hangs?|"
     r"concerns?|references?|uses?|use|covers?|describes?|records|needs|requires|names|"
-    r"is an?|are|\w+(?:ed|en|t|wn|ld|de) (?:to|by|from|in|into|on|for|with|at|through|about|under|against))\b",
+    r"is an?|are|\w+(?:ed|en|t|wn|ld|de) (?:to|by|from|in|into|on|for|with|at|through|about|"
+    r"under|against))\b",
     re.I,
 )
 _SOFT = re.compile(
-    r"^\s*(?:,?\s*(?:and|or)\s+)?(?:then\s+)?(?:about|in|for|on|at|with|from|to|by|of|into|and|against|"
+    r"^\s*(?:,?\s*(?:and|or)\s+)?(?:then\s+)?(?:about|in|for|on|at|with|from|to|by|of|into|and|"
+    r"against|"
     r"under|through)\s+(?:exactly |at most |up to )?(?:an?|one|the|its|another)\s+$",
     re.I,
 )
 _ONE = re.compile(
-    r"(?:\b(?:an?|one|exactly one|only one|at most one|zero or one|up to one|the|its|another|their|his|"
+    r"(?:\b(?:an?|one|exactly one|only one|at most one|zero or one|up to one|the|its|another|"
+    r"their|his|"
     r"a single|a specific|a given|some|0\.\.1|each|to)\s+)$",
     re.I,
 )
@@ -80,7 +88,8 @@ _MAYBE = re.compile(
     r"\b(?:may|can|might|optional(?:ly)?|zero or one|at most one|possibly|could)\b", re.I
 )
 _CARDINAL = re.compile(
-    r"(?P<a>[\w ]{2,60}?)\s*[\[(]?\s*(?P<x>1|0\.\.1|one|N|M|n|m|\*|many|1\.\.\*|0\.\.\*|1\.\.n|0\.\.n)?"
+    r"(?P<a>[\w ]{2,60}?)\s*[\[(]?\s*(?P<x>1|0\.\.1|one|N|M|n|m|\*|many|1\.\.\*|0\.\.\*|1\.\.n|"
+    r"0\.\.n)?"
     r"\s*[\])]?\s*(?:(?P<r>1|N|M|n|m|one|many)\s*(?::|-?to-?|–|-)\s*(?P<s>1|N|M|n|m|one|many)|"
     r"-->|->|→|↔|<->|—|–|--)\s*"
     r"[\[(]?\s*(?P<y>1|0\.\.1|one|N|M|n|m|\*|many|1\.\.\*|0\.\.\*|1\.\.n|0\.\.n)?\s*[\])]?\s*"
@@ -88,8 +97,10 @@ _CARDINAL = re.compile(
 )
 _RATIO = re.compile(r"\b(one|many|1|N|M)\s?(?::|-to-|-| to )\s?(one|many|1|N|M)\b", re.I)
 _SELF = re.compile(
-    r"\b(?:parent|merged|refers?|linked|split|replace[sd]?|copie[sd]|copy|follows?|duplicate[sd]?|child|"
-    r"reports|manage[sd]?|manager|predecessor|successor|supervise[sd]?|rel\w+ to|belongs?|part of)\b",
+    r"\b(?:parent|merged|refers?|linked|split|replace[sd]?|copie[sd]|copy|follows?|"
+    r"duplicate[sd]?|child|"
+    r"reports|manage[sd]?|manager|predecessor|successor|supervise[sd]?|rel\w+ to|belongs?|part "
+    r"of)\b",
     re.I,
 )
 _TREE = re.compile(
@@ -107,7 +118,9 @@ def read_links(statement: Statement, vocabulary: Vocabulary) -> list[Link]:
             for link in _clause_links(statement, clause, vocabulary)]  # fmt: skip
 
 
-_SILENT = frozenset("people skip questions sla volume retention recovery interface overview".split())
+_SILENT = frozenset(
+    "people skip questions sla volume retention recovery interface overview".split()
+)
 
 
 def _clause_links(statement: Statement, text: str, vocabulary: Vocabulary) -> list[Link]:
@@ -226,7 +239,8 @@ def _starts_clause(text: str, mention: Mention, gap: str) -> bool:
     after = text[mention.end : mention.end + 30]
     return bool(
         re.match(
-            r"\s+(?:is|are|has|have|can|may|must|belongs?|contains?|holds?|consists?|appears?|refers?|"
+            r"\s+(?:is|are|has|have|can|may|must|belongs?|contains?|holds?|consists?|appears?|"
+            r"refers?|"
             r"includes?|comes|gets)\b", after, re.I,
         )
     )  # fmt: skip
@@ -268,11 +282,24 @@ def _classify(
         )
         attributes = tuple(p for _, p in field_pieces(with_[1])) if with_ else ()
         if _OWNS.search(gap):
-            if strict and not re.search(r"\b(?:many|several|multiple|one or more|zero or more|at least one|"
-                                        r"any number|exactly \w+|up to \w+|or more)\b", gap, re.I):  # fmt: skip
+            if strict and not re.search(
+                r"\b(?:many|several|multiple|one or more|zero or more|at "
+                r"least one|"
+                r"any number|exactly \w+|up to \w+|or more)\b",
+                gap,
+                re.I,
+            ):
                 return None
-            return Link(subject, mention.key, source, many=True, owner=not attributes,
-                        both=bool(attributes), attributes=attributes, statement=statement)  # fmt: skip
+            return Link(
+                subject,
+                mention.key,
+                source,
+                many=True,
+                owner=not attributes,
+                both=bool(attributes),
+                attributes=attributes,
+                statement=statement,
+            )
         if not strict and (_BELONGS.search(gap) or re.search(r"\b(?:can|may)\b \w+", gap)):
             return Link(subject, mention.key, source, many=True, statement=statement)
         return None

@@ -12,7 +12,8 @@ from .drafts import relation_name
 from .vocabulary import entity_key
 
 _LOG = re.compile(
-    r"\b(?:written|recorded|logged|kept|stored|noted|appended)\s+(?:to|in|into)\s+an?\s+([a-z][a-z -]{2,40}?(?:log|trail|history|journal|ledger))\s*"
+    r"\b(?:written|recorded|logged|kept|stored|noted|appended)\s+(?:to|in|"
+    r"into)\s+an?\s+([a-z][a-z -]{2,40}?(?:log|trail|history|journal|ledger))\s*"
     r"(?::|with|\(|—|–)\s*(.{5,300})$", re.I,
 )  # fmt: skip
 _QUESTIONS: tuple[tuple[str, str, str | None], ...] = (
@@ -24,8 +25,15 @@ _QUESTIONS: tuple[tuple[str, str, str | None], ...] = (
 def read_logs(book: Book) -> None:
     """Add the logs that statements describe and no section lists."""
     for statement in book.statements:
-        match = _LOG.search(statement.text) if "log" in statement.text or "histor" in statement.text or \
-            "trail" in statement.text or "journal" in statement.text or "ledger" in statement.text else None  # fmt: skip
+        match = (
+            _LOG.search(statement.text)
+            if "log" in statement.text
+            or "histor" in statement.text
+            or "trail" in statement.text
+            or "journal" in statement.text
+            or "ledger" in statement.text
+            else None
+        )
         if match is None or statement.role in ("people", "skip"):
             continue
         name = match[1].strip()
@@ -38,9 +46,12 @@ def read_logs(book: Book) -> None:
         if len(fields) < 2:
             continue
         book.entities[key] = EntityFact(
-            name, cite(statement.line, statement.text), fields=fields, description=statement.text[:300],
+            name,
+            cite(statement.line, statement.text),
+            fields=fields,
+            description=statement.text[:300],
             marked=True,
-        )  # fmt: skip
+        )
         statement.serve("audit", f"relation:{relation_name(key)}")
 
 

@@ -69,14 +69,18 @@ _FLAGS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?:pk|primary key|primary|\(pk\)|key field|clave primaria|primärschlüssel)", "primary"),
         (r"(?:not null|not nullable|required|mandatory|must be given|always given|non-null|"
          r"obligatorio|pflicht|erforderlich|not optional|compulsory)", "required"),
-        (r"(?:optional(?:ly)?|nullable|null|may be (?:empty|null|blank|missing)|can be (?:empty|null|"
+        (r"(?:optional(?:ly)?|nullable|null|may be (?:empty|null|blank|missing)|can be (?:empty|"
+         r"null|"
          r"blank)|not required|if known|if any|empty allowed|opcional|if applicable|"
          r"optional because .*|optional[:.] .*|if given|when known)", "optional"),
-        (r"(?:auto[- ]?(?:increment|generated?|incrementing)|identity|generated|autoincrement|serial|"
+        (r"(?:auto[- ]?(?:increment|generated?|incrementing)|identity|generated|autoincrement|"
+         r"serial|"
          r"surrogate(?: key)?)", "identity"),
-        (r"(?:pii|personal(?: data)?|personally identifiable|personal information|gdpr)", "personal"),
+        (r"(?:pii|personal(?: data)?|personally identifiable|personal information|gdpr)",
+            "personal"),
         (r"(?:sensitive(?: data)?|confidential|special category|phi|health data)", "sensitive"),
-        (r"(?:secret|encrypted(?: at rest)?|hashed|must be (?:hashed|encrypted)|stored hashed)", "secret"),
+        (r"(?:secret|encrypted(?: at rest)?|hashed|must be (?:hashed|encrypted)|stored hashed)",
+            "secret"),
         (r"(?:public|not sensitive)", "public"),
         (r"(?:indexed|index|fk|foreign key|reference|ref|long|short|full|lookup)", "ignore"),
         (r"(?:case[- ]insensitive(?:ly)?|regardless of case|ignoring case)", "citext"),
@@ -140,7 +144,8 @@ def _unique(text: str, fact: FieldFact, known: Known) -> bool:
 _REFERENCE = re.compile(
     r"^(?:an?\s+)?(?:fk|foreign key|references?|ref|links?|points?|refers?|lookup|relation)\b"
     r"\s*(?:to|:|→|->|=>|on|of|in)?\s*(?:the\s+|an?\s+|table\s+)?[`\"]?(\w[\w -]{0,60}?)[`\"]?"
-    r"(?:\s*[.(]\s*[`\"]?(\w{1,60})[`\"]?\)?)?(?:\s+on delete (cascade|restrict|set null|no action))?$",
+    r"(?:\s*[.(]\s*[`\"]?(\w{1,60})[`\"]?\)?)?(?:\s+on delete (cascade|restrict|set null|no "
+    r"action))?$",
     re.I,
 )
 _ARROW = re.compile(
@@ -167,7 +172,7 @@ def _reference(text: str, fact: FieldFact, known: Known) -> bool:
 
 
 def read_entity(text: str, fact: FieldFact, known: Known) -> bool:
-    """True where the text names an entity, so that the field refers to it: "a user", "list of tags"."""
+    """True where the text names an entity that the field refers to: "a user", "list of tags"."""
     bare = re.sub(r"^(?:an?|the|one)\s+", "", text.strip(), flags=re.I)
     listed = _LIST_OF.match(bare)
     if listed and known(listed[1] or listed[2]):
@@ -235,7 +240,8 @@ def _type(text: str, fact: FieldFact, known: Known) -> bool:
 
 _LENGTH = re.compile(
     r"^(?:(?:at most|max(?:imum)?(?: of)?|up to|not more than|no more than|limited to|≤|<=)\s*)?"
-    r"(\d{1,5})[\s-]*(?:characters?|chars?|letters?|digits?|signs)(?:\s+(?:long|max(?:imum)?|at most))?$"
+    r"(\d{1,5})[\s-]*(?:characters?|chars?|letters?|digits?|signs)(?:\s+(?:long|max(?:imum)?|at "
+    r"most))?$"
     r"|^max(?:imum)? length:?\s*(?:of\s+)?(\d{1,5})$",
     re.I,
 )
@@ -260,9 +266,11 @@ _RANGE = re.compile(
 _ONE_SIDE: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(r"^(?:must be |is |always |has to be |value |a |an )?" + pattern + "$", re.I), sql)
     for pattern, sql in (
-        (r"(?:>=|≥|at least|minimum(?: of)?|min\.?|not less than|no less than|not below|from)\s*" + _N, ">= {}"),
+        (r"(?:>=|≥|at least|minimum(?: of)?|min\.?|not less than|no less than|not below|"
+         r"from)\s*" + _N, ">= {}"),
         (r"(?:>|more than|greater than|larger than|higher than|above|over)\s*" + _N, "> {}"),
-        (r"(?:<=|≤|at most|maximum(?: of)?|max\.?|not more than|no more than|up to|not above)\s*" + _N, "<= {}"),
+        (r"(?:<=|≤|at most|maximum(?: of)?|max\.?|not more than|no more than|up to|not "
+         r"above)\s*" + _N, "<= {}"),
         (r"(?:<|less than|smaller than|lower than|below|under)\s*" + _N, "< {}"),
         (r"positive(?: number| integer)?", "> 0"),
         (r"(?:not|never|non|cannot be|can't be|must not be)[ -]?(?:negative|below zero)", ">= 0"),
@@ -336,8 +344,18 @@ def default_sql(text: str, column_type: str, values: tuple[str, ...]) -> str | N
     """
     words = text.strip().strip("`'\"").strip()
     lowered = words.lower()
-    if lowered in ("now", "now()", "current_timestamp", "current timestamp", "current time", "today",
-                   "current date", "current_date", "time of creation", "creation time"):  # fmt: skip
+    if lowered in (
+        "now",
+        "now()",
+        "current_timestamp",
+        "current timestamp",
+        "current time",
+        "today",
+        "current date",
+        "current_date",
+        "time of creation",
+        "creation time",
+    ):
         if column_type.startswith("timestamp"):
             return "now()"
         return "CURRENT_DATE" if column_type == "date" else None

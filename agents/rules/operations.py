@@ -20,19 +20,24 @@ from .words import find_duration, iso_period, number_of
 Verb = Literal["get", "list", "search", "count", "insert", "update", "delete"]
 
 _INSERT = re.compile(
-    r"^\W*(?:\w+ (?:can|may|to) )?(?:add|create|place|book|insert|submit|register|record|store|save|write|post|send|upload|"
-    r"issue|log|make|new|sign ?up|enter|append)(?:ing)?\b|\b(?:creation|insertion|placement|registration) of\b|"
+    r"^\W*(?:\w+ (?:can|may|to) )?(?:add|create|place|book|insert|submit|register|record|store|"
+    r"save|write|post|send|upload|"
+    r"issue|log|make|new|sign ?up|enter|append)(?:ing)?\b|\b(?:creation|insertion|placement|"
+    r"registration) of\b|"
     r"\b\w+ (?:creation|insert|insertion|placement|registration)\b",
     re.I,
 )
 _UPDATE = re.compile(
-    r"^\W*(?:update|edit|change|mark|cancel|approve|confirm|close|assign|move|reschedule)\b|\b\w+ update\b",
+    r"^\W*(?:update|edit|change|mark|cancel|approve|confirm|close|assign|move|reschedule)\b|"
+    r"\b\w+ update\b",
     re.I,
 )
 _DELETE = re.compile(r"^\W*(?:delete|remove|erase|purge)\b", re.I)
 _COUNT = re.compile(
-    r"\b(?:number of|count of|how many|average|mean|median|sum of|total (?:of|per|by)|revenue|turnover|sales per|statistics|"
-    r"dashboard|report|per (?:day|week|month|year)|by (?:day|week|month)|aggregat\w+|breakdown|kpi)\b",
+    r"\b(?:number of|count of|how many|average|mean|median|sum of|total (?:of|per|by)|revenue|"
+    r"turnover|sales per|statistics|"
+    r"dashboard|report|per (?:day|week|month|year)|by (?:day|week|month)|aggregat\w+|breakdown|"
+    r"kpi)\b",
     re.I,
 )
 _SEARCH = re.compile(
@@ -40,11 +45,13 @@ _SEARCH = re.compile(
     re.I,
 )
 _GET = re.compile(
-    r"\b(?:open|load|fetch|get|retrieve|view|show|detail|details|page|look ?up|profile|single|by id|record|read)\w*\b",
+    r"\b(?:open|load|fetch|get|retrieve|view|show|detail|details|page|look ?up|profile|single|by "
+    r"id|record|read)\w*\b",
     re.I,
 )
 _LIMIT = re.compile(
-    r"\b(?:latest|newest|last|first|top|oldest|most recent)\s+(\d{1,4})\b(?!\s*(?:days?|hours?|weeks?|months?|years?|minutes?))|"
+    r"\b(?:latest|newest|last|first|top|oldest|most recent)\s+(\d{1,4})\b(?!\s*(?:days?|hours?|"
+    r"weeks?|months?|years?|minutes?))|"
     r"\b(\d{1,4})\s+(?:newest|latest|most recent|oldest|per page|items|results|rows|at a time)\b",
     re.I,
 )
@@ -52,16 +59,19 @@ _NEWEST = re.compile(
     r"\b(?:newest|latest|most recent|recent|last \d+|reverse chronolog\w+|history)\b", re.I
 )
 _OLDEST = re.compile(
-    r"\b(?:oldest|in order of time|chronolog\w+|earliest|by age|and age|fifo|day view|schedule|calendar)\b",
+    r"\b(?:oldest|in order of time|chronolog\w+|earliest|by age|and age|fifo|day view|schedule|"
+    r"calendar)\b",
     re.I,
 )
 _SORTED = re.compile(r"\b(?:sorted|ordered|ranked)\s+by\s+(.{1,40})", re.I)
 _DAY = re.compile(
-    r"\b(?:one day|on a day|of a day|for a day|a given day|today'?s?|day view|of the day|per day|on a date|for a date|their day|daily list)\b",
+    r"\b(?:one day|on a day|of a day|for a day|a given day|today'?s?|day view|of the day|per day|"
+    r"on a date|for a date|their day|daily list)\b",
     re.I,
 )
 _WINDOW = re.compile(
-    r"\b(?:last|past|next|previous|one|a|coming|within)\s+(?=(?:\d+\s+)?(?:hours?|days?|weeks?|months?|years?)\b)",
+    r"\b(?:last|past|next|previous|one|a|coming|within)\s+(?=(?:\d+\s+)?(?:hours?|days?|weeks?|"
+    r"months?|years?)\b)",
     re.I,
 )
 
@@ -91,7 +101,7 @@ class Operation:
 def read_operation(
     book: Book, vocabulary: Vocabulary, text: str, *, subject: str = ""
 ) -> Operation | None:
-    """The operation that the words of an access pattern ask for; None where no relation is named."""
+    """The operation that the words of an access pattern ask for; None where they name no data."""
     text = re.sub(r",?\s*\b(?:also|optionally) filtered by [^.;)]{0,80}", "", text)
     text = re.sub(r"\s+", " ", text).strip()
     verb = _verb(text)
@@ -173,23 +183,26 @@ def _score(text: str, mention: Mention, verb: Verb, mentions: list[Mention]) -> 
     score = 3.0 if mention.plural else 0.0
     score -= 0.1 * mentions.index(mention)
     if re.search(
-        r"\b(?:of|for|per|by|in|from|on|to|within)\s+(?:an?|the|one|each|all|their|my|its|every|given)?\s*$",
+        r"\b(?:of|for|per|by|in|from|on|to|within)\s+(?:an?|the|one|each|all|their|my|its|every|"
+        r"given)?\s*$",
         before,
     ):
         score -= 1.5 if verb == "insert" else 3.0
     if (
         re.search(r"\b(?:with|and|including|plus)\s+(?:all\s+)?(?:its|their|the|his)?\s*$", before)
         and mention is not mentions[0]
-    ) or (re.search(r"\b(?:with|including)\s[^.;:]{0,80}$", text[: mention.start], re.I) and (
-        mention is not mentions[0]
-    )):
+    ) or (
+        re.search(r"\b(?:with|including)\s[^.;:]{0,80}$", text[: mention.start], re.I)
+        and (mention is not mentions[0])
+    ):
         score -= 4.0
     if re.search(r"\b(?:against|compared with|so that|after|before)\s+(?:the|an?)?\s*$", before):
         score -= 4.0
     if mention.possessive:
         score -= 5.0
     if re.match(
-        r"\s+(?:page|view|list|lookup|search|history|record|profile|detail|look-up|screen|queue|creation|report)",
+        r"\s+(?:page|view|list|lookup|search|history|record|profile|detail|look-up|screen|queue|"
+        r"creation|report)",
         text[mention.end :],
     ):
         score += 2.0
@@ -282,7 +295,8 @@ def _place(book: Book, op: Operation, mention: Mention, text: str) -> None:
             op.children.append(other)
         return
     if op.main.key_to(other.name) is not None or mention.possessive or re.search(
-        r"\b(?:of|for|in|by|from|on|per|within|page|to)\s+(?:an?|the|one|each|my|given|their)?\s*$", before
+        r"\b(?:of|for|in|by|from|on|per|within|page|to)\s+(?:an?|the|one|each|my|given|"
+        r"their)?\s*$", before
     ) or op.verb in ("list", "get", "search"):  # fmt: skip
         if (
             mention.plural
@@ -294,7 +308,11 @@ def _place(book: Book, op: Operation, mention: Mention, text: str) -> None:
             op.parents.append(other)
 
 
-_BY = re.compile(r"\b(?:by|via|using)\s+([^.;:()|]{2,80}?)(?=,?\s+(?:or\s+)?\b(?:by|via|using)\b|[.;:()|]|$)", re.I)
+_BY = re.compile(
+    r"\b(?:by|via|using)\s+([^.;:()|]{2,80}?)(?=,?\s+(?:or\s+)?\b(?:by|via|using)\b|"
+    r"[.;:()|]|$)",
+    re.I,
+)
 
 
 def _filters(op: Operation, text: str) -> list[tuple[int, int]]:
@@ -330,14 +348,25 @@ def _constants(op: Operation, lowered: str) -> None:
     for column in op.main.columns.values():
         if column.values:
             wanted = [
-                v for v in column.values
-                if re.search(rf"(?<![\w-]){re.escape(v.replace('_', ' ').lower())}(?![\w-])", lowered)
-                and not re.search(rf"\b(?:not|unless|except)\s+(?:\w+\s+){{0,2}}{re.escape(v.replace('_', ' ').lower())}", lowered)
-            ]  # fmt: skip
+                v
+                for v in column.values
+                if re.search(
+                    rf"(?<![\w-]){re.escape(v.replace('_', ' ').lower())}(?![\w-])", lowered
+                )
+                and not re.search(
+                    rf"\b(?:not|unless|"
+                    rf"except)\s+(?:\w+\s+){{0,2}}{re.escape(v.replace('_', ' ').lower())}",
+                    lowered,
+                )
+            ]
             wanted = [v for v in wanted if v not in ("new",) or len(wanted) > 1]
-            if wanted and len(wanted) < len(column.values) and column.name not in _named(op) and column.name.split("_")[-1] in (
-                "status", "state", "stage", "phase", "kind", "type"
-            ):  # fmt: skip
+            if (
+                wanted
+                and len(wanted) < len(column.values)
+                and column.name not in _named(op)
+                and column.name.split("_")[-1]
+                in ("status", "state", "stage", "phase", "kind", "type")
+            ):
                 op.constants.append((column.name, "|".join(wanted)))
         elif column.type == "boolean":
             word = column.name.removeprefix("is_").replace("_", " ")
@@ -406,7 +435,9 @@ def _money_base(book: Book, text: str) -> Draft | None:
 
 def _owner(book: Book, draft: Draft) -> list[Draft]:
     """The people that "my" means: the one a row belongs to."""
-    people = [d for d in book.drafts.values() if d.key.split("_")[-1] in PEOPLE and draft.key_to(d.name)]
+    people = [
+        d for d in book.drafts.values() if d.key.split("_")[-1] in PEOPLE and draft.key_to(d.name)
+    ]
     return people[:1]
 
 

@@ -1,4 +1,4 @@
-"""Queries: an operation as one SQL statement over the drafts, with where its parameters come from."""
+"""Queries: an operation as one SQL statement over the drafts, and where its parameters come from."""
 
 from __future__ import annotations
 
@@ -293,9 +293,13 @@ def _insert(draft: Draft) -> tuple[str, tuple[Parameter, ...]]:
         names.append(column.name)
         parameters.append(
             Parameter(
-                name=column.name, relation=draft.name, column=column.name, shift=shift, template=template
+                name=column.name,
+                relation=draft.name,
+                column=column.name,
+                shift=shift,
+                template=template,
             )
-        )  # fmt: skip
+        )
     listed = ", ".join(quote(name) for name in names)
     values = ", ".join(f":{name}" for name in names)
     clash = unique - {p.name for p in parameters if p.shift or p.template} - set(draft.primary_key)

@@ -149,8 +149,14 @@ def _mend_reference(repair: Repair, relation: Relation, key: ForeignKey) -> bool
     design = repair.design
     target = design.find(key.references)
     if target is None:
-        guess = next((r for r in design.relations if r.name in (
-            plural_name(snake_case(key.references)), snake_case(key.references))), None)  # fmt: skip
+        guess = next(
+            (
+                r
+                for r in design.relations
+                if r.name in (plural_name(snake_case(key.references)), snake_case(key.references))
+            ),
+            None,
+        )
         keys = tuple(k for k in relation.foreign_keys if k != key)
         if guess is not None:
             fresh = key.model_copy(update={"references": guess.name})
@@ -403,7 +409,8 @@ def _drop_part(repair: Repair, relation: Relation, part: str, why: str) -> bool:
 def _drop_check(repair: Repair, relation: Relation, check: Check, why: str) -> bool:
     checks = tuple(c for c in relation.checks if c != check)
     repair.ask(
-        f"The rule '{(check.text or check.expression)[:160]}' of {relation.name} cannot be enforced: "
+        f"The rule '{(check.text or check.expression)[:160]}' of {relation.name} cannot be "
+        f"enforced: "
         f"{why[:200]} What is meant?",
         "It is not enforced.", f"relation:{relation.name}",
     )  # fmt: skip
@@ -481,7 +488,8 @@ def _violated(repair: Repair, relation: Relation, part: str, failure: Failure) -
         if column.values and naming.values_check_name(relation, column.name) == part:
             columns = tuple(c.model_copy(update={"values": ()}) if c.name == column.name else c
                             for c in relation.columns)  # fmt: skip
-            repair.ask(f"Rows of {relation.name} hold other values of {column.name}. Which are right?",
+            repair.ask(f"Rows of {relation.name} hold other values of {column.name}. Which are "
+                       f"right?",
                        "Any text is taken.", f"column:{relation.name}.{column.name}")  # fmt: skip
             return repair.put(
                 relation.model_copy(update={"columns": columns}),
@@ -489,7 +497,10 @@ def _violated(repair: Repair, relation: Relation, part: str, failure: Failure) -
             )
     if code == "23503":
         for at, key in enumerate(relation.foreign_keys):
-            if part in (naming.foreign_key_name(relation, key), *key.columns) and not key.deferrable:
+            if (
+                part in (naming.foreign_key_name(relation, key), *key.columns)
+                and not key.deferrable
+            ):
                 keys = list(relation.foreign_keys)
                 keys[at] = key.model_copy(update={"deferrable": True})
                 return repair.put(
@@ -539,7 +550,8 @@ def _too_large(repair: Repair, relation: Relation, part: str, failure: Failure) 
         indexes = list(relation.indexes)
         if single and not index.keys[0].descending:
             indexes[at] = index.model_copy(update={"method": "hash", "name": None})
-            change = f"{naming.index_name(relation, index)} is a hash index: its values are too long"
+            named = naming.index_name(relation, index)
+            change = f"{named} is a hash index: its values are too long"
         else:
             del indexes[at]
             change = f"{naming.index_name(relation, index)} is left out: its values are too long"

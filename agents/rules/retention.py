@@ -18,7 +18,8 @@ from .vocabulary import Vocabulary
 from .words import find_duration, iso_period, seconds_of
 
 _WORDS = re.compile(
-    r"\b(?:keep|kept|retain\w*|retention|store[ds]? for|stored until|purge[ds]?|delet\w+|erase[ds]?|"
+    r"\b(?:keep|kept|retain\w*|retention|store[ds]? for|stored until|purge[ds]?|delet\w+|"
+    r"erase[ds]?|"
     r"anonymi[sz]\w+|archiv\w+|thrown away|discarded|destroyed|removed after|"
     r"(?:days|months|years) are enough|held for|preserve[ds]?)\b", re.I,
 )  # fmt: skip
@@ -98,8 +99,11 @@ def _read_part(
     else:
         period, seconds = iso_period(found[0], found[1]), seconds_of(found[0], found[1])
         if seconds <= 0:
-            book.ask(f"A retention of {found[2][0]} (line {statement.line}) is not possible.",
-                     source=statement.source, default="No retention is planned for it.")  # fmt: skip
+            book.ask(
+                f"A retention of {found[2][0]} (line {statement.line}) is not possible.",
+                source=statement.source,
+                default="No retention is planned for it.",
+            )
             return False
     clock_words = _clock_words(statement, text, found[2].end() if found else 0)
     waiting = []
@@ -128,7 +132,8 @@ def _targets(
         if mention.start >= len(outside) or mention.possessive:
             continue
         lead = text[max(0, mention.start - 30) : mention.start].lower()
-        if re.search(r"\b(?:after|since|last|without|from|of|on|as|when|once|until)\s+(?:an?|the|their|its|any|last|"
+        if re.search(r"\b(?:after|since|last|without|from|of|on|as|when|once|until)\s+(?:an?|the|"
+                     r"their|its|any|last|"
                      r"first)?\s*$", lead):  # fmt: skip
             continue
         if mention.key not in keys:

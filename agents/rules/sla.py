@@ -18,18 +18,24 @@ _PERCENTILE = re.compile(
     re.I,
 )
 _TARGET = re.compile(
-    r"(?P<op><=?|≤|under|below|within|less than|at most|no more than|not exceed|up to|in under|max(?:imum)?|faster than|"
-    r"not take longer than|take longer than|longer than|of|in|:|=|at|target)?\s*(?P<number>[-−]?\d[\d,.]*)\s*"
+    r"(?P<op><=?|≤|under|below|within|less than|at most|no more than|not exceed|up to|in under|"
+    r"max(?:imum)?|faster than|"
+    r"not take longer than|take longer than|longer than|of|in|:|=|at|"
+    r"target)?\s*(?P<number>[-−]?\d[\d,.]*)\s*"
     r"(?P<unit>ms|msec|millis\w*|s\b|sec\b|secs\b|seconds?\b)", re.I,
 )  # fmt: skip
 _CONCURRENCY = re.compile(
-    r"(\d[\d,.]*\s?k?)\s*(?:concurrent|simultaneous|parallel)\b|(?:concurrency|in parallel|concurrent users?|at the same "
-    r"time|at once)\D{0,12}(\d[\d,.]*)|(\d[\d,.]*) (?:users|clients|sessions|agents|people)[^.;,|]{0,20}?(?:at once|"
+    r"(\d[\d,.]*\s?k?)\s*(?:concurrent|simultaneous|parallel)\b|(?:concurrency|in parallel|"
+    r"concurrent users?|at the same "
+    r"time|at once)\D{0,12}(\d[\d,.]*)|(\d[\d,.]*) (?:users|clients|sessions|agents|people)[^.;,|"
+    r"]{0,20}?(?:at once|"
     r"at the same time|in parallel)", re.I,
 )  # fmt: skip
 _RATE = re.compile(
-    r"(\d[\d,.]*\s?k?)\s*(?:requests?|req|queries|transactions?|operations?|lookups?|searches|orders|calls|inserts|writes|"
-    r"reads|rps|qps|tps)?\s*(?:per|/|a)\s?(second|sec|s|minute|min|hour|h)\b|(\d[\d,.]*)\s?(?:rps|qps|tps)\b", re.I,
+    r"(\d[\d,.]*\s?k?)\s*(?:requests?|req|queries|transactions?|operations?|lookups?|searches|"
+    r"orders|calls|inserts|writes|"
+    r"reads|rps|qps|tps)?\s*(?:per|/|a)\s?(second|sec|s|minute|min|hour|h)\b|"
+    r"(\d[\d,.]*)\s?(?:rps|qps|tps)\b", re.I,
 )  # fmt: skip
 _VAGUE = re.compile(
     r"\b(?:a few|some|several|fast|instant|immediate\w*|snappy|quick\w*|responsive|at once)\b", re.I
@@ -52,7 +58,8 @@ def read_objective(book: Book, statement: Statement) -> Objective | None:
     if not re.search(r"\d\s?(?:ms|s\b|sec|milli)", text):
         return None
     if statement.role != "sla" and not (_PERCENTILE.search(text) or re.search(
-        r"(?i)\b(?:respond|response|return|load|complete|finish|answer|quer|latency|within|under|below|less than)", text
+        r"(?i)\b(?:respond|response|return|load|complete|finish|answer|quer|latency|within|under|"
+        r"below|less than)", text
     )):  # fmt: skip
         return None
     match = _target(text)
@@ -60,8 +67,14 @@ def read_objective(book: Book, statement: Statement) -> Objective | None:
         return None
     operation = _PERCENTILE.sub(" ", text[: match.start()] + " " + text[match.end() :])
     operation = _CONCURRENCY.sub(" ", operation)
-    operation = re.sub(r"\b(?:must|shall|should|has to|returns?|responds?|completes?|finish(?:es)?|at|be|is|within|under|"
-                       r"below|less than|the system|p95|latency|may take|take)\b|[<>≤=:]", " ", operation, flags=re.I)  # fmt: skip
+    operation = re.sub(
+        r"\b(?:must|shall|should|has to|returns?|responds?|completes?|"
+        r"finish(?:es)?|at|be|is|within|under|"
+        r"below|less than|the system|p95|latency|may take|take)\b|[<>≤=:]",
+        " ",
+        operation,
+        flags=re.I,
+    )
     return _objective(book, statement, text, match, " ".join(operation.split()))
 
 
@@ -95,9 +108,11 @@ def _row(book: Book, statement: Statement) -> Objective | None:
         if timed and target is None and (len(text) < 60 or "ms" in text):
             target = match
             words += [title, text]
-        elif not operation and not re.fullmatch(r"[A-Z]{1,8}[-_ ]?\d{1,4}|\d+", cell) and not re.search(
-            r"(?i)^(?:id|#|nr|priority)$", title
-        ):  # fmt: skip
+        elif (
+            not operation
+            and not re.fullmatch(r"[A-Z]{1,8}[-_ ]?\d{1,4}|\d+", cell)
+            and not re.search(r"(?i)^(?:id|#|nr|priority)$", title)
+        ):
             operation = cell
         else:
             words += [title, cell]
@@ -115,7 +130,8 @@ def _objective(
     target_ms = number * (1 if match["unit"].lower().startswith(("ms", "mil")) else 1000)
     if match["number"].startswith(("-", "−")) or target_ms <= 0:
         book.ask(
-            f"A response time of {match[0].strip()} (line {statement.line}) is not possible. What is meant?",
+            f"A response time of {match[0].strip()} (line {statement.line}) is not possible. "
+            f"What is meant?",
             source=statement.source, default="No objective is set.",
         )  # fmt: skip
         return None
@@ -155,8 +171,10 @@ def is_vague(text: str) -> bool:
 
 
 _GENERAL = re.compile(
-    r"\b(?:all|any|every|each|most|typical|simple|standard|common|read|write|api|database|db|other|no)\b.{0,20}?\b(?:quer(?:y|ies)|reads?|"
-    r"writes?|requests?|operations?|responses?|endpoints?|calls?|lookups?|transactions?|pages?)\b|^\s*(?:quer(?:y|ies)|reads?|writes?|"
+    r"\b(?:all|any|every|each|most|typical|simple|standard|common|read|write|api|database|db|"
+    r"other|no)\b.{0,20}?\b(?:quer(?:y|ies)|reads?|"
+    r"writes?|requests?|operations?|responses?|endpoints?|calls?|lookups?|transactions?|"
+    r"pages?)\b|^\s*(?:quer(?:y|ies)|reads?|writes?|"
     r"api responses?|responses?|response times?)\b", re.I,
 )  # fmt: skip
 

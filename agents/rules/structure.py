@@ -49,7 +49,8 @@ _ENTITY_HEAD = re.compile(
     r"^(?:table|entity|model|relation|class|object|entidad|tabelle)\s*[:\-–]?\s+(?=\S)", re.I
 )
 _ADD_TABLE = re.compile(
-    r"\b(?:add|create|introduce|need|new|have)\s+(?:an?\s+|the\s+)?(?:new\s+)?[`\"]?(\w{1,63})[`\"]?\s+table\s*"
+    r"\b(?:add|create|introduce|need|new|have)\s+(?:an?\s+|"
+    r"the\s+)?(?:new\s+)?[`\"]?(\w{1,63})[`\"]?\s+table\s*"
     r"\(([^()]{1,1000}(?:\([^()]{0,200}\)[^()]{0,400}){0,20})\)",
     re.I,
 )  # fmt: skip
@@ -475,8 +476,19 @@ def _entity_name(text: str) -> str:
         return ""
     if len(name.split()) > 5 and not re.search(r"[;'\"]", name) and len(name) < 60:
         return ""
-    if re.search(r"[.!?]\s", name) or name.lower() in ("fields", "attributes", "columns", "note",
-            "notes", "example", "examples", "relationships", "rules", "constraints", "general"):  # fmt: skip
+    if re.search(r"[.!?]\s", name) or name.lower() in (
+        "fields",
+        "attributes",
+        "columns",
+        "note",
+        "notes",
+        "example",
+        "examples",
+        "relationships",
+        "rules",
+        "constraints",
+        "general",
+    ):
         return ""
     return name
 
@@ -507,8 +519,11 @@ def _looks_like_field(raw: str) -> bool:
     head = re.split(r":| — | – | - |\(|,|→|->", text)[0].strip()
     if not head or len(head.split()) > 5 or REQUIREMENT_ID.match(head):
         return False
-    if re.match(r"(?i)(?:has|belongs|contains|each|every|must|one|many|when|if|a|an|the|no|"
-                r"relationships?|rules?|constraints?|notes?|indexes|references)\b", head):  # fmt: skip
+    if re.match(
+        r"(?i)(?:has|belongs|contains|each|every|must|one|many|when|if|a|an|the|no|"
+        r"relationships?|rules?|constraints?|notes?|indexes|references)\b",
+        head,
+    ):
         return False
     return bool(re.search(r"[^\W\d_]", head))
 
@@ -524,8 +539,10 @@ def _with_captions(blocks: list[Block]) -> list[Block]:
             if mark and not mark[1].strip(" :"):
                 caption = mark[0]
             elif (
-                match := re.fullmatch(r"(?:Table|Entity)?:?\s*`?([A-Za-z]\w{1,62})`?\s*:?", block.text)
-            ) and block.text.endswith((":", "`")):  # fmt: skip
+                match := re.fullmatch(
+                    r"(?:Table|Entity)?:?\s*`?([A-Za-z]\w{1,62})`?\s*:?", block.text
+                )
+            ) and block.text.endswith((":", "`")):
                 caption = match[1]
             if caption and isinstance(following, Bullets | Table):
                 result.append(Heading(7, caption, block.line))

@@ -32,7 +32,8 @@ _HEADERS: tuple[tuple[str, str], ...] = (
     ("nullable", "null|nullable|optional|null\\?|nullable\\?|optional\\?"),
     ("unique", "unique|unique\\?|unique key"),
     ("default", "default|default value|standard|defecto"),
-    ("key", "key|keys|pk/fk|pk|constraint|constraints|rules|validation|constraint\\(s\\)|references|"
+    ("key", "key|keys|pk/fk|pk|constraint|constraints|rules|validation|constraint\\(s\\)|"
+            "references|"
             "fk|foreign key|relation"),
     ("values", "values|allowed values|options|enum|possible values"),
     ("classification", "pii|pii\\?|sensitivity|classification|personal|personal data\\?|gdpr"),

@@ -18,7 +18,8 @@ _MULTI = re.compile(
     re.I,
 )
 _ISOLATED = re.compile(
-    r"\b(?:isolat\w+|visible to (?:that|its|their|the)|never (?:see|visible|accessible)|cannot see|can't see|"
+    r"\b(?:isolat\w+|visible to (?:that|its|their|the)|never (?:see|visible|accessible)|cannot "
+    r"see|can't see|"
     r"must not see|only (?:its|their) own)\b",
     re.I,
 )
@@ -104,8 +105,16 @@ def apply_tenancy(book: Book) -> None:
     for draft in drafts.values():
         if draft is home or not (everything or draft.name in reached):
             continue
-        own = next((k for k in draft.foreign_keys if k.references == home.name and len(k.columns) == 1
-                    and not draft.columns[k.columns[0]].nullable), None)  # fmt: skip
+        own = next(
+            (
+                k
+                for k in draft.foreign_keys
+                if k.references == home.name
+                and len(k.columns) == 1
+                and not draft.columns[k.columns[0]].nullable
+            ),
+            None,
+        )
         if own is None and any(k.references == home.name for k in draft.foreign_keys):
             continue
         if own is None:
@@ -123,8 +132,10 @@ def apply_tenancy(book: Book) -> None:
     if added:
         book.decide(
             f"{name} stands in every relation that belongs to one of {home.name}",
-            "Row-level security compares a column of the row itself.", *added, source=tenancy.source,
-        )  # fmt: skip
+            "Row-level security compares a column of the row itself.",
+            *added,
+            source=tenancy.source,
+        )
     _carry_tenant(book, drafts, home)
 
 
@@ -243,7 +254,8 @@ _READ = re.compile(
     r"\b(?:read|view|see|sees|list|browse|search|look\w*|access|query|report\w*)\b", re.I
 )
 _INSERT = re.compile(
-    r"\b(?:create|add|book|register|record|write|insert|enter|submit|place|open|post|upload|new)\w*\b",
+    r"\b(?:create|add|book|register|record|write|insert|enter|submit|place|open|post|upload|"
+    r"new)\w*\b",
     re.I,
 )
 _UPDATE = re.compile(
@@ -251,7 +263,8 @@ _UPDATE = re.compile(
 )
 _DELETE = re.compile(r"\b(?:delete|remove|erase)\w*\b", re.I)
 _ALL = re.compile(
-    r"\b(?:everything|all (?:data|tables|rights|access)|full access|manage\w*|full control|admin\w* all|"
+    r"\b(?:everything|all (?:data|tables|rights|access)|full access|manage\w*|full control|"
+    r"admin\w* all|"
     r"anything)\b",
     re.I,
 )
@@ -270,7 +283,8 @@ def read_role(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
         for head, cell in statement.cells[1:]:
             _cell(book, vocabulary, head, cell, rights)
     else:
-        match = re.match(r"\s*([A-Z][\w /-]{1,40}?)\s*(?:\([^()]{0,80}\))?\s*(?::|—|–|\bcan\b|\bmay\b|\bhas\b)(.{3,600})$",
+        match = re.match(r"\s*([A-Z][\w /-]{1,40}?)\s*(?:\([^()]{0,80}\))?\s*(?::|—|–|\bcan\b|"
+                         r"\bmay\b|\bhas\b)(.{3,600})$",
                          statement.text)  # fmt: skip
         if match is None:
             return False

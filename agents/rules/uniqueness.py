@@ -82,29 +82,35 @@ def settle_pending(book: Book, vocabulary: Vocabulary, pending: list[PendingUniq
 
 
 _ONE_PER = re.compile(
-    r"(?:^|\b)(?:(?:only|at most|exactly|no more than)\s+)?(?:one|1|a single)\s+([\w -]{2,60}?)\s+(?:per|for each|for every|for any)\s+(.{2,80}?)(?=[.,;:(]|$)",
+    r"(?:^|\b)(?:(?:only|at most|exactly|no more than)\s+)?(?:one|1|a single)\s+([\w "
+    r"-]{2,60}?)\s+(?:per|for each|for every|for any)\s+(.{2,80}?)(?=[.,;:(]|$)",
     re.I,
 )
 _UNIQUE_IN = re.compile(
-    r"\b([\w '-]{2,60}?)\s+(?:is|are|must be|has to be|have to be)\s+unique\s+(?:within|per|in|for|inside|among|across)\s+"
+    r"\b([\w '-]{2,60}?)\s+(?:is|are|must be|has to be|have to be)\s+unique\s+(?:within|per|in|"
+    r"for|inside|among|across)\s+"
     r"(?:the |an? |each |one )?(.{2,60}?)(?=[.,;:(]|$)",
     re.I,
 )
 _UNIQUE = re.compile(
-    r"\b([\w '-]{2,60}?)\s+(?:is|are|must be|has to be|have to be|must remain)\s+(?:globally |always )?unique\b",
+    r"\b([\w '-]{2,60}?)\s+(?:is|are|must be|has to be|have to be|must remain)\s+(?:globally |"
+    r"always )?unique\b",
     re.I,
 )
 _COMBINATION = re.compile(
-    r"\b(?:combination|pair|tuple)s? of (.{3,80}?) (?:is|are|must be|has to be) unique|\bunique (?:combination|pair|key) of (.{3,80}?)(?=[.;]|$)",
+    r"\b(?:combination|pair|tuple)s? of (.{3,80}?) (?:is|are|must be|has to be) unique|\bunique "
+    r"(?:combination|pair|key) of (.{3,80}?)(?=[.;]|$)",
     re.I,
 )
 _NO_TWO = re.compile(
-    r"\b(?:no two|two|no)\s+(.{2,40}?)\s+(?:of|in|for|on)\s+(?:one|the same|an?)\s+(.{2,40}?)\s+(?:may |can |must |must never |must not |cannot )?"
+    r"\b(?:no two|two|no)\s+(.{2,40}?)\s+(?:of|in|for|on)\s+(?:one|the same|"
+    r"an?)\s+(.{2,40}?)\s+(?:may |can |must |must never |must not |cannot )?"
     r"(?:have|share|with) the same\s+(.{2,40}?)(?=[.,;]|$)",
     re.I,
 )
 _TWICE = re.compile(
-    r"\b(?:only once|at most once|no more than once|not (?:\w+ )?twice|never twice|once only|used once)\b",
+    r"\b(?:only once|at most once|no more than once|not (?:\w+ )?twice|never twice|once only|"
+    r"used once)\b",
     re.I,
 )
 
@@ -175,7 +181,8 @@ def _one_per(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
     )
 
 
-_ENDED = ("withdrawn", "ended", "revoked", "closed", "deactivated", "cancelled", "deleted", "returned",
+_ENDED = ("withdrawn", "ended", "revoked", "closed", "deactivated", "cancelled", "deleted",
+    "returned",
           "archived", "expired", "terminated", "left")  # fmt: skip
 
 
@@ -195,8 +202,13 @@ def _where(book: Book, draft: Draft, adjective: str, statement: Statement) -> st
         if value:
             return f"{col.name} = {quote_literal(value)}"
     if word in ("active", "open", "current", "valid", "running"):
-        ended = [c.name for c in draft.columns.values() if c.nullable and c.name.split("_")[0] in _ENDED
-                 and c.type.startswith(("timestamp", "date"))]  # fmt: skip
+        ended = [
+            c.name
+            for c in draft.columns.values()
+            if c.nullable
+            and c.name.split("_")[0] in _ENDED
+            and c.type.startswith(("timestamp", "date"))
+        ]
         if len(ended) == 1:
             book.assume(
                 f"'{word}' {draft.name} are those without {ended[0]}",
@@ -207,7 +219,11 @@ def _where(book: Book, draft: Draft, adjective: str, statement: Statement) -> st
     return None
 
 
-_ONLY_ONE = re.compile(r"\b(?:only|at most|exactly|no more than) one\s+([\w ]{2,40}?)(?=[.,;:(]|$)", re.I)
+_ONLY_ONE = re.compile(
+    r"\b(?:only|at most|exactly|no more than) one\s+([\w ]{2,40}?)(?=[.,;:(]|"
+    r"$)",
+    re.I,
+)
 
 
 def _only_one(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
@@ -295,7 +311,7 @@ def _no_two(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
 
 
 def _once(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
-    """ "A customer reviews a product at most once": the pair is a key of the relation that links them."""
+    """ "A customer reviews a product at most once": a key of the relation that links the two."""
     if not _TWICE.search(statement.text):
         return False
     keys = list(dict.fromkeys(m.key for m in vocabulary.mentions(statement.text)))
@@ -343,8 +359,13 @@ def read_overlap(book: Book, vocabulary: Vocabulary, statement: Statement) -> bo
     )
     holder = next((book.drafts[k] for k in keys if range_of(book.drafts[k])), None)
     if holder is None and keys:
-        linked = [d for d in book.drafts.values() if range_of(d) and any(d.key_to(book.drafts[k].name) for k in keys)
-                  and re.search(r"book|reserv|appointment|rental|shift|session|schedule", d.key)]  # fmt: skip
+        linked = [
+            d
+            for d in book.drafts.values()
+            if range_of(d)
+            and any(d.key_to(book.drafts[k].name) for k in keys)
+            and re.search(r"book|reserv|appointment|rental|shift|session|schedule", d.key)
+        ]
         holder = linked[0] if len(linked) == 1 else None
     if holder is None:
         return False
@@ -352,7 +373,8 @@ def read_overlap(book: Book, vocabulary: Vocabulary, statement: Statement) -> bo
         book.ask(
             f"Line {statement.line} forbids overlaps only for some ('{condition[1][:40]}'). The "
             "database could forbid them for all. Should it?",
-            source=statement.source, default="The database does not forbid them; the application has to.",
+            source=statement.source, default="The database does not forbid them; the application "
+                "has to.",
         )  # fmt: skip
         return False
     owners = [
@@ -385,16 +407,20 @@ def read_overlap(book: Book, vocabulary: Vocabulary, statement: Statement) -> bo
 # Deletes
 
 _DELETE_TOO = re.compile(
-    r"\b(?:deleting|removing|when) (?:an? |the )?(.{2,50}?) (?:is deleted,? |goes,? |is removed,? |are deleted,? )?(?:also )?"
-    r"(?:deletes?|removes?|go(?:es)?)\b(.{2,80})|\b(?:is|are) deleted (?:together )?with\b(.{2,60})",
+    r"\b(?:deleting|removing|when) (?:an? |the )?(.{2,50}?) (?:is deleted,? |goes,? |is "
+    r"removed,? |are deleted,? )?(?:also )?"
+    r"(?:deletes?|removes?|go(?:es)?)\b(.{2,80})|\b(?:is|are) deleted (?:together "
+    r")?with\b(.{2,60})",
     re.I,
 )
 _ITS_GO = re.compile(
-    r"\bwhen (?:an? |the )?(.{2,40}?) (?:is (?:deleted|removed)|goes)[, ]+(?:all )?(?:its|their|the) (.{2,60}?)(?: (?:go|are (?:deleted|removed))| too|$)",
+    r"\bwhen (?:an? |the )?(.{2,40}?) (?:is (?:deleted|removed)|goes)[, ]+(?:all )?(?:its|their|"
+    r"the) (.{2,60}?)(?: (?:go|are (?:deleted|removed))| too|$)",
     re.I,
 )
 _KEPT = re.compile(
-    r"\b(?:cannot|can't|must not|may not|never|not) be (?:deleted|removed)\b|\b(?:are|is) never deleted\b",
+    r"\b(?:cannot|can't|must not|may not|never|not) be (?:deleted|removed)\b|\b(?:are|is) never "
+    r"deleted\b",
     re.I,
 )
 _EMPTIED = re.compile(
@@ -473,7 +499,8 @@ def _set_action(child: Draft, parent: Draft, action: OnDelete) -> str:
 
 
 _DETERMINES = re.compile(
-    r"^(?:the |an? |each |every )?(.{2,80}?)\s+(?:functionally )?(?:determines?|identif(?:y|ies) exactly one|→|->)\s+(?:the |an? )?(.{2,80}?)[.]?$",
+    r"^(?:the |an? |each |every )?(.{2,80}?)\s+(?:functionally )?(?:determines?|identif(?:y|ies) "
+    r"exactly one|→|->)\s+(?:the |an? )?(.{2,80}?)[.]?$",
     re.I,
 )
 

@@ -121,7 +121,8 @@ class Volumes:
             after = next((m for m in mentions if m.start >= match.end()), None)
             gap = text[match.end() : after.start] if after else ""
             if after is None or len(gap) > 40 or re.search(r"[,;.()|:]|\b(?:per|times|concurrent|"
-                    r"simultaneous|parallel|with|is|are|in|to|ms|seconds?|minutes?|hours?|days?|euro|"
+                    r"simultaneous|parallel|with|is|are|in|to|ms|seconds?|minutes?|hours?|days?|"
+                    r"euro|"
                     r"percent)\b|%", gap, re.I):  # fmt: skip
                 before = [m for m in mentions if m.end <= match.start()]
                 between = text[before[-1].end : match.start()] if before else ""
@@ -135,8 +136,14 @@ class Volumes:
                 tail = text[after.end :]
             rate = _rate(tail)
             of = self._per_entity(tail) or _each(tail, mentions, after)
-            size = _Size(number * (rate or 1), statement, bool(rate), _horizon_in(tail) if rate else 0,
-                         2 if strong else 0, of)  # fmt: skip
+            size = _Size(
+                number * (rate or 1),
+                statement,
+                bool(rate),
+                _horizon_in(tail) if rate else 0,
+                2 if strong else 0,
+                of,
+            )
             served |= self._add(after.key, size)
         fraction = _FRACTION.search(text) if strong and not served else None
         if fraction is not None and len(mentions) >= 2:
@@ -258,9 +265,11 @@ def _years(match: re.Match[str]) -> int:
 
 
 _OBJECTIVES = (
-    ("rpo", re.compile(r"\brpo\b|recovery point|lose (?:at most|no more than|up to|more than|(?=\d))|"
+    ("rpo", re.compile(r"\brpo\b|recovery point|lose (?:at most|no more than|up to|more than|"
+                       r"(?=\d))|"
                        r"data loss|loss of data", re.I)),
-    ("rto", re.compile(r"\brto\b|recovery time|be back|back (?:up |online )?(?:with)?in|restored? (?:with)?in|"
+    ("rto", re.compile(r"\brto\b|recovery time|be back|back (?:up |online )?(?:with)?in|"
+                       r"restored? (?:with)?in|"
                        r"be closed for|be down for|recover(?:ed|y)? within", re.I)),
 )  # fmt: skip
 

@@ -131,7 +131,8 @@ def number_of(text: str) -> float | None:
 
 
 _DURATION = re.compile(
-    r"\b(\d+(?:\.\d+)?(?=[\s-]?[a-z(])|(?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|eleven|"
+    r"\b(\d+(?:\.\d+)?(?=[\s-]?[a-z(])|(?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|"
+    r"eleven|"
     r"twelve|fifteen|twenty|thirty|sixty|ninety)(?=[\s-]))[\s-]?(?:\(\d+\)\s?)?"
     r"(milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|"
     r"months?|quarters?|years?|yrs?|y)\b",

@@ -22,16 +22,19 @@ from .vocabulary import Vocabulary
 
 MAX_QUERIES = 40
 _ACCESS = re.compile(
-    r"\b(?:find|finds|search|searche[sd]|look(?:s|ed)? up|list|lists|listed|sees?|view|views|browse|shows?|shown|filter|"
+    r"\b(?:find|finds|search|searche[sd]|look(?:s|ed)? up|list|lists|listed|sees?|view|views|"
+    r"browse|shows?|shown|filter|"
     r"lookup|report|dashboard|retrieve|fetch|query|history|how often)\b", re.I,
 )  # fmt: skip
 _STORY = re.compile(
-    r"^\s*as (?:an? )?[^,]{0,60}?,?\s+(?:i|we) (?:want|need|would like|can|must be able)\s*(?:to)?\s*",
+    r"^\s*as (?:an? )?[^,]{0,60}?,?\s+(?:i|we) (?:want|need|would like|can|must be "
+    r"able)\s*(?:to)?\s*",
     re.I,
 )
 _WISH = re.compile(r"\s+(?:so that|in order to|because)\b.*$", re.I | re.DOTALL)
 _PAGE = re.compile(
-    r"\b(?:home ?page|page loads?|app start\w*|launch|render\w*|screen|frontend|bundle|cold start|animation)\b",
+    r"\b(?:home ?page|page loads?|app start\w*|launch|render\w*|screen|frontend|bundle|cold "
+    r"start|animation)\b",
     re.I,
 )
 
@@ -114,7 +117,10 @@ def _like_requirement(
     return query
 
 
-_SHOWN = re.compile(r"(?i)\b(?:drag\w*|printed?|printable|interface|keyboard|animation|reload|typing|dark mode)\b")
+_SHOWN = re.compile(
+    r"(?i)\b(?:drag\w*|printed?|printable|interface|keyboard|animation|reload|"
+    r"typing|dark mode)\b"
+)
 
 
 def read_access(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
@@ -133,8 +139,12 @@ def read_access(book: Book, vocabulary: Vocabulary, statement: Statement) -> boo
     ):
         return False
     query = _query(book, vocabulary, statement, text, None)
-    if query is None or (not query.parameters and " GROUP BY " not in query.sql and " WHERE " not in query.sql \
-            and " ORDER BY " not in query.sql):  # fmt: skip
+    if query is None or (
+        not query.parameters
+        and " GROUP BY " not in query.sql
+        and " WHERE " not in query.sql
+        and " ORDER BY " not in query.sql
+    ):
         return False
     same = next((q for q in book.workload if q.sql == query.sql), None)
     if same is not None:
@@ -193,7 +203,8 @@ def _add(book: Book, statement: Statement, query: WorkloadQuery, objective: Obje
             stricter = min((sla, objective.sla), key=lambda s: s.target_ms)
             line = sla.source.line if sla.source else 0
             book.ask(
-                f"'{query.purpose[:60]}' has two response times: {sla.target_ms:g} ms (line {line}) "
+                f"'{query.purpose[:60]}' has two response times: {sla.target_ms:g} ms (line "
+                f"{line}) "
                 f"and {objective.sla.target_ms:g} ms (line {statement.line}). Which holds?",
                 f"query:{known.name}", source=statement.source,
                 default=f"The stricter: {stricter.target_ms:g} ms.",
@@ -210,7 +221,7 @@ def _add(book: Book, statement: Statement, query: WorkloadQuery, objective: Obje
 
 
 def general_objectives(book: Book, design: Design) -> tuple[WorkloadQuery, ...]:
-    """The workload with the objectives for all queries; derived queries where the PRD names none."""
+    """The workload with the objectives for all queries; derived ones where the PRD names none."""
     workload = list(design.workload)
     if not book.general_slas:
         return tuple(workload)
