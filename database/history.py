@@ -151,8 +151,11 @@ def _read(path: Path) -> Revision:
 
 def _literal(value: str | None) -> str:
     """A Python literal; SQL of several lines stays readable."""
-    if value is None or "\n" not in value:
-        return repr(value)
+    if value is None:
+        return "None"
+    if "\n" not in value:
+        plain = value.isprintable() and '"' not in value and "\\" not in value
+        return f'"{value}"' if plain else repr(value)
     if (
         "\\" in value
         or '"""' in value

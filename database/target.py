@@ -40,6 +40,9 @@ LoadRows = Callable[[psycopg.Connection], None]
 # The same number for every A13: two runs never change one database at once.
 _ADVISORY_KEY = 0x0A13_0001
 _LOCK_NOT_AVAILABLE = "55P03"
+_RELATION_KINDS = (
+    "table", "index", "sequence", "view", "materialized view", "foreign table", "composite type",
+)  # fmt: skip
 _TRIES = 3
 _PAUSE_SECONDS = 0.5
 
@@ -66,6 +69,13 @@ def plan_apply(
             f"The database stands at revision {facts.revision}; there is nothing to apply."
         )
     effects, expected = _rehearse(server, directory, facts.revision, pending, load_rows)
+    known = {name.split(" ", 1)[1] for name in facts.collisions}
+    taken = [name for name in _taken(url, expected) if name.split(" ", 1)[1] not in known]
+    if taken:
+        problems = (*facts.problems, *(f"{name} is already there" for name in taken))
+        facts = facts.model_copy(
+            update={"collisions": (*facts.collisions, *taken), "problems": problems}
+        )
     return ApplyPlan(
         target=facts,
         revisions=tuple(
@@ -249,6 +259,25 @@ def _rehearse(
                     sqlstate=failure.sqlstate,
                 ) from error
             return effects, _delta(before, read_fingerprint(connection, portable=True))
+
+
+def _taken(url: URL | str, expected: CatalogDelta) -> tuple[str, ...]:
+    """Names that the revisions will give and the target has given already."""
+    with _connect(database_url(url)) as connection:
+        connection.execute("SET default_transaction_read_only = on")
+        there = {_place(name) for name in read_fingerprint(connection).objects}
+    wanted = {name: _place(name) for name, _ in expected.added}
+    return tuple(
+        name.replace("public.", "", 1)
+        for name, place in wanted.items()
+        if place is not None and place in there
+    )
+
+
+def _place(name: str) -> str | None:
+    """`public.orders` for everything that shares the name space of relations, else None."""
+    kind = next((kind for kind in _RELATION_KINDS if name.startswith(f"{kind} ")), None)
+    return None if kind is None else name.removeprefix(f"{kind} ")
 
 
 def _delta(before: Fingerprint, after: Fingerprint) -> CatalogDelta:

@@ -134,6 +134,19 @@ def test_names_that_are_taken_forbid_the_plan(
     assert snapshot(target) == before
 
 
+def test_names_that_a_later_revision_needs_are_looked_up_too(
+    server: Server, target: URL, migrations: Path, courts: Design
+) -> None:
+    assert upgrade(target, migrations) is None
+    with connect(target) as connection:
+        connection.execute("CREATE INDEX ix_bookings_price ON theirs (name)")
+    index = Index(keys=(IndexKey(column="price"),))
+    statement = compile_index(courts.relation("bookings"), index, concurrently=True)
+    write_revision(migrations, message="i", statements=[statement])
+    made = plan(server, target, migrations, courts)
+    assert made.target.problems == ("index ix_bookings_price is already there",)
+
+
 def test_missing_rights_forbid_the_plan(
     server: Server, users_server: Server, target: URL, migrations: Path, courts: Design
 ) -> None:
