@@ -98,7 +98,7 @@ def entity(name: str) -> str:
 _WORDS = frozenset(
     """
     one only to many zero or more u optionally direction tb bt lr rl style class classdef title
-    acctitle accdescr erdiagram
+    acctitle accdescr erdiagram end subgraph
     """.split()
 )
 
@@ -111,6 +111,8 @@ def quoted(text: str) -> str:
 def attribute(name: str) -> str:
     """A column's name as an attribute word."""
     word = re.sub(r"[^A-Za-z0-9_À-￿-]", "_", clean(name))
+    if word in ("PK", "FK", "UK"):
+        word += "_"
     return word if re.match(r"[A-Za-z_]", word) else f"_{word}"
 
 

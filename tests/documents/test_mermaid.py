@@ -48,12 +48,16 @@ def test_odd_names_are_quoted_or_replaced() -> None:
     columns = (
         CatalogColumn(name='a"b c', type="numeric(12,2)", nullable=False),
         CatalogColumn(name="1st", type="character varying(40)[]", nullable=True),
+        CatalogColumn(name="PK", type="text", nullable=False),
         CatalogColumn(name="größe", type="timestamp with time zone", nullable=True),
     )
-    names = ("order", "one", 'x" } evil', "2fast", "Ünïcode", "a\nb", "direction")
+    names = ("order", "one", 'x" } evil', "2fast", "Ünïcode", "a\nb", "direction", "end")
     tables = tuple(CatalogTable(name=name, columns=columns) for name in names)
     catalog = Catalog(server_version="18", database="x", tables=tables)
-    check(er_diagram(tables_of(catalog), references_of(tables_of(catalog))))
+    text = er_diagram(tables_of(catalog), references_of(tables_of(catalog)))
+    check(text)
+    assert '    "end" {' in text, "a word of the grammar"
+    assert "text PK_" in text, "not a mark"
 
 
 def test_nothing_to_draw(minimal: Dossier) -> None:
