@@ -20,6 +20,7 @@ from .markdown import (
     table,
 )
 from .mermaid import mermaid_blocks
+from .security import policies, roles
 from .traceability import requirement_rows
 
 PAGE = "docs/architecture/database.md"
@@ -74,8 +75,8 @@ def database_page(dossier: Dossier) -> str:
         overview=_overview(dossier),
         tables=_tables(dossier, link),
         types=_types(dossier),
-        policies=_policies(dossier, link),
-        roles=_roles(dossier),
+        policies=policies(dossier, link),
+        roles=roles(dossier),
         decisions=_decisions(dossier, link),
         waivers=bullets(Md(f"{code(w.key)}: {inline(w.reason)}") for w in design.waivers),
         assumptions=table(
@@ -160,62 +161,6 @@ def _types(dossier: Dossier) -> Md:
     for name, labels in dossier.catalog.enums:
         lines.append(Md(f"Type {code(name)}: {codes(labels)}."))
     return Md("\n\n".join(lines))
-
-
-def _policies(dossier: Dossier, link: Linker) -> Md:
-    if dossier.catalog is None:
-        return Md("No live catalog was read.")
-    rows = []
-    for found in tables_of(dossier.catalog):
-        probes = [
-            p for p in dossier.probes if p.element in (f"policy:{found.name}", *(
-                f"policy:{found.name}.{policy.name}" for policy in found.policies))
-        ]  # fmt: skip
-        ids = dossier.evidence_for(*(f"probe:{p.element}" for p in probes))
-        good = f"{sum(p.passed for p in probes)} of {count(len(probes), 'probe')} as designed"
-        for policy in found.policies:
-            rows.append(
-                (
-                    code(found.name),
-                    code(policy.name),
-                    Md(inline(policy.command) + ("" if found.row_security else " **(off)**")),
-                    codes(policy.roles),
-                    code(policy.using or "") or Md("–"),
-                    code(policy.with_check or "") or Md("–"),
-                    joined((good, link.evidence(ids))) if probes else Md("not probed"),
-                )
-            )
-    tenancy = dossier.design.tenancy
-    words = ""
-    if tenancy and rows:
-        words = (
-            f"Tenants are the rows of {code(tenancy.relation)}; a session says which one it works"
-            f" for with {code(f'SET {tenancy.setting} = …')} (or `SET LOCAL` in a transaction)."
-            " A superuser and the owner of an unforced table see every row.\n\n"
-        )
-    headers = ("Table", "Policy", "Command", "Roles", "Using", "With check", "Tested")
-    return Md(words + table(headers, rows, "No table has row-level security policies."))
-
-
-def _roles(dossier: Dossier) -> Md:
-    if dossier.catalog is None:
-        return Md("No live catalog was read.")
-    words = {role.name: role.comment for role in dossier.design.roles}
-    granted: dict[str, dict[str, list[str]]] = {}
-    tables = tables_of(dossier.catalog)
-    for found in tables:
-        for role, privilege in found.grants:
-            granted.setdefault(role, {}).setdefault(privilege.lower(), []).append(found.name)
-    rows = []
-    for role in sorted(granted):
-        # Privileges on the same tables share a line.
-        together: dict[tuple[str, ...], list[str]] = {}
-        for privilege, names in sorted(granted[role].items()):
-            together.setdefault(tuple(names), []).append(privilege)
-        for shared, privileges in together.items():
-            which = Md("every table") if len(shared) == len(tables) else codes(shared)
-            rows.append((code(role), inline(", ".join(privileges)), which, words.get(role, "")))
-    return table(("Role", "May", "On", "Who"), rows, "No grants beyond the owner's.")
 
 
 def _decisions(dossier: Dossier, link: Linker) -> Md:

@@ -45,8 +45,7 @@ def performance_page(dossier: Dossier) -> str:
         plans=_plans(dossier),
         trials=_trials(dossier, link),
         advice=bullets(
-            (dossier.tuning.advice if dossier.tuning else ()),
-            "None: nothing that was measured asked for more.",
+            dossier.tuning.advice if dossier.tuning else (), f"Nothing: {_why_nothing(dossier)}."
         ),
         queries=_queries(dossier),
     )
@@ -198,7 +197,17 @@ def _trials(dossier: Dossier, link: Linker) -> Md:
         "Index", "Query", "Before", "After", "Gain", "Size", "Built in", "Used", "Outcome",
         "Evidence",
     )  # fmt: skip
-    return table(headers, rows, "None was tried: no measured SLA was missed.")
+    return table(headers, rows, f"None was tried: {_why_nothing(dossier)}.")
+
+
+def _why_nothing(dossier: Dossier) -> str:
+    """Why there are no trials and no advice; a missed SLA without any is not passed over."""
+    if not dossier.measurements:
+        return "nothing was measured"
+    missed = [m.query for m in dossier.measurements if m.verdict == "missed"]
+    if missed:
+        return f"the budget allowed none, though the SLA is missed by {', '.join(missed)}"
+    return "no measured SLA was missed"
 
 
 def _queries(dossier: Dossier) -> Md:

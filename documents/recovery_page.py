@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os.path
-import posixpath
-import re
-import shlex
-from collections.abc import Iterable
-
 from ..domain.identifiers import quote, quote_literal
 from ..domain.measurement import DrillReport, DrillStep, TableDigest
 from ..templates import render
 from .database_page import stamp
 from .dossier import Dossier
+from .drill_commands import Commands, commands_of
 from .entities import tables_of
 from .markdown import (
     NOT_MEASURED,
     Linker,
     Md,
     block,
-    clean,
     code,
     count,
     inline,
@@ -62,64 +56,6 @@ def recovery_page(dossier: Dossier) -> str:
         restore=_restore(dossier, link),
         causes=_causes(dossier, link),
     )
-
-
-class Commands:
-    """The commands of a drill as they can be shown: programs without their folder, and the
-    drill's own working folder as `$DRILL`."""
-
-    def __init__(self, steps: tuple[DrillStep, ...]) -> None:
-        self._runs = [(step, words) for step in steps for words in _commands(step)]
-        paths = {path for _, words in self._runs for word in words for path in _absolute(word)}
-        common = os.path.commonpath(sorted(paths)) if paths else ""
-        # With one path alone, its folder is what stays the same from drill to drill.
-        self._base = posixpath.dirname(common) if len(paths) == 1 else common
-        if self._base == "/":
-            self._base = ""
-
-    def line(self, step: DrillStep) -> str:
-        """The step's commands on one line, quoted for a shell; "" for a step without one."""
-        return " && ".join(self._text(words) for owner, words in self._runs if owner is step)
-
-    def _text(self, words: tuple[str, ...]) -> str:
-        text = shlex.join(words)
-        return text.replace(self._base, "$DRILL") if self._base else text
-
-    def ran(self, *programs: str) -> Md:
-        """The commands of these programs as the drill ran them, with result and time."""
-        lines = []
-        for step, words in self._runs:
-            if words[0] in programs:
-                result = "" if step.exit_code is None else f"exit code {step.exit_code}, "
-                took = f"the step took {duration(step.seconds)}"
-                lines.append(f"# {clean(step.name)}: {result}{took}\n{self._text(words)}")
-        if not lines:
-            return Md("Not run in this drill.")
-        return Md("As it ran in the drill:\n\n" + block("\n\n".join(lines), "sh"))
-
-    def note(self) -> Md:
-        """What `$DRILL` stands for, where it is used."""
-        if not self._base:
-            return Md("")
-        return Md("`$DRILL` stands for the private working folder of the drill.")
-
-
-def _commands(step: DrillStep) -> list[tuple[str, ...]]:
-    """The commands of a step, which are joined by `&&`, with the bare names of the programs."""
-    found: list[list[str]] = [[]]
-    for word in step.command:
-        if word == "&&":
-            found.append([])
-        else:
-            found[-1].append(word)
-    return [(posixpath.basename(words[0]), *words[1:]) for words in found if words]
-
-
-def _absolute(word: str) -> Iterable[str]:
-    """The absolute paths in an argument (`/a/b`, `--pgdata=/a/b`, `--x=cp /a/b %p`)."""
-    for part in re.split(r"[\s=\"']+", word):
-        if part.startswith("/") and len(part) > 1:
-            yield part
 
 
 def _summary(dossier: Dossier, link: Linker) -> Md:
@@ -231,7 +167,7 @@ def _what(dossier: Dossier) -> Md:
 
 def _time(dossier: Dossier, program: str) -> Md:
     steps = dossier.drill.steps if dossier.drill else ()
-    taken = [s.seconds for s in steps if any(words[0] == program for words in _commands(s))]
+    taken = [s.seconds for s in steps if any(words[0] == program for words in commands_of(s))]
     return Md(duration(sum(taken)) if taken else NOT_MEASURED)
 
 

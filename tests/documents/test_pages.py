@@ -151,6 +151,16 @@ def test_the_performance_page_names_its_conditions(rich: Dossier) -> None:
     assert "66.7×" in page
 
 
+def test_a_missed_sla_without_trials_is_not_passed_over(rich: Dossier) -> None:
+    assert rich.performance is not None
+    missed = rich.performance.measurements[0].model_copy(update={"verdict": "missed"})
+    performance = rich.performance.model_copy(update={"measurements": (missed,)})
+    other = rich.model_copy(update={"performance": performance, "tuning": None})
+    page = write_pages(other)["docs/operations/performance-tuning.md"]
+    assert "though the SLA is missed by orders_of_customer" in page
+    assert "no measured SLA was missed" not in page
+
+
 def test_the_migrations_page_tells_what_a_downgrade_loses(rich: Dossier) -> None:
     page = write_pages(rich)["docs/operations/migrations.md"]
     assert "every row of the table" in page
