@@ -75,7 +75,8 @@ class Drafter:
             body = item.cells["list"]
             previous: list[FieldFact] = []
             for at, piece in field_pieces(body):
-                line = item.line + body[:at].count("\n")
+                lead = len(piece) - len(piece.lstrip())
+                line = item.line + body[: at + lead].count("\n")
                 repeated = _repetition(piece, previous)
                 if repeated is not None:
                     yield from repeated

@@ -300,7 +300,11 @@ def _classify(
                 attributes=attributes,
                 statement=statement,
             )
-        if not strict and (_BELONGS.search(gap) or re.search(r"\b(?:can|may)\b \w+", gap)):
+        if not strict and (
+            _BELONGS.search(gap)
+            or re.search(r"\b(?:can|may)\b \w+", gap)
+            or re.search(r"\w+ (?:in|for|on|at|to|with|by|of) (?:several|many|multiple|various)", gap)
+        ):
             return Link(subject, mention.key, source, many=True, statement=statement)
         return None
     if not _ONE.search(gap) and not re.search(r"\bto\s+$", gap):

@@ -220,7 +220,10 @@ _PARENTHESIS = 400
 
 
 def sentences(text: str, line: int) -> Iterator[tuple[int, str]]:
-    """The sentences of a text with the line each starts on. None ends inside a parenthesis."""
+    """The sentences of a text with the line each starts on, line breaks kept.
+
+    None ends inside a parenthesis.
+    """
     start = 0
     at = line
     open_since = -1
@@ -242,6 +245,6 @@ def sentences(text: str, line: int) -> Iterator[tuple[int, str]]:
         piece = text[start:end]
         if piece.strip():
             lead = len(piece) - len(piece.lstrip())
-            yield at + piece[:lead].count("\n"), " ".join(piece.split())
+            yield at + piece[:lead].count("\n"), piece.strip()
         at += piece.count("\n")
         start = end

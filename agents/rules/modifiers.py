@@ -42,6 +42,9 @@ def read_values(text: str, fact: FieldFact) -> bool:
         parts = [part for part in parts if part]
         if len(parts) < 2 or len(parts) > 60:
             return False
+        # "draft → paid → sent" lists states; one arrow is a reference.
+        if separator in ("→", "->") and len(parts) < 3:
+            return False
         if not all(_WORD.fullmatch(part) and len(part) <= 60 for part in parts):
             return False
         if separator == "/" and match is None and stated_type(listed):

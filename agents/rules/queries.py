@@ -1,4 +1,4 @@
-"""Queries: an operation as one SQL statement over the drafts, and where its parameters come from."""
+"""Queries: an operation as one SQL statement over the drafts, and where its values come from."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ _PHRASES: tuple[tuple[SectionRole, str], ...] = (
     ("retention", "retention|data lifecycle|data life cycle|deletion|archiving|archival|purge|"
                   "retención|retenção|aufbewahrung|löschfrist|conservation|保留|보존|보관"),
     ("volume", "volume|data size|sizing|capacity|scale|scaling|numbers|growth|expected load|how "
-               "much|"
-               "traffic|size and speed|load profile|volumen|volumetria|mengen|volumétrie|数据量|용량"),
+               "much|traffic|size and speed|load profile|volumen|volumetria|mengen|volumétrie|"
+               "数据量|용량"),
     ("sla", "performance|latency|sla|slo|speed|response time|service level|throughput|how fast|"
             "rendimiento|desempenho|antwortzeit|leistung|性能|성능"),
     ("recovery", "recovery|backup|availability|continuity|disaster|reliability|rpo|rto|"

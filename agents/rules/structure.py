@@ -283,9 +283,9 @@ class Structure:
         key = self._entity(named, line, quote)
         self.book.entities[key].marked |= marked
         inner = _Level(level.level, "data", key, name)
-        offset = quote.find(rest[-60:]) if rest else 0
-        at = line + quote[: max(offset, 0)].count("\n") if "\n" not in rest else line
-        self._body(key, body, at, inner)
+        # The body is the end of the quote: the line breaks it lacks stand before it.
+        at = line + quote.rstrip().count("\n") - body.rstrip().count("\n")
+        self._body(key, body, at, inner, inline=level.role == "data")
         for block in children:
             for sub in block.items:
                 self._entity_item(sub, inner)
@@ -322,7 +322,9 @@ class Structure:
                 self._entity_item(sub, _Level(level.level, "data", key, text))
         return True
 
-    def _body(self, key: str, raw: str, line: int, level: _Level) -> None:
+    def _body(
+        self, key: str, raw: str, line: int, level: _Level, *, inline: bool = False
+    ) -> None:
         """What is said about an entity: field lists and sentences."""
         entity = self.book.entities[key]
         first = True
@@ -334,7 +336,12 @@ class Structure:
                 self._field_list(key, sentence, at)
                 if lead:
                     self._describe(entity, key, lead, at, level)
-            elif first and not entity.marked and not entity.description and is_field_list(text):
+            elif (
+                first
+                and not entity.marked
+                and not entity.description
+                and (is_field_list(text) or (inline and _is_one_field(text)))
+            ):
                 self._field_list(key, sentence, at)
             elif listed := _NAMED_LIST.search(sentence):
                 self._field_list(key, listed[1], at)
@@ -350,8 +357,9 @@ class Structure:
 
     def _field_list(self, key: str, raw: str, line: int) -> None:
         match = _FIELDS.search(raw)
-        body = raw[match.end() :] if match else raw
-        self.raw.append(RawField(key, line, body, {"list": body}))
+        start = match.end() if match else 0
+        body = raw[start:]
+        self.raw.append(RawField(key, line + raw[:start].count("\n"), body, {"list": body}))
 
     # Tables
 
@@ -443,6 +451,7 @@ class Structure:
         cells: tuple[tuple[str, str], ...] = (),
         block: int = 0,
     ) -> None:
+        text = " ".join(text.split())
         if len(text) > MAX_SENTENCE:
             self.book.unread.append(
                 Unread(line=line, text=text[:200], reason="sentence too long to read")
@@ -491,6 +500,16 @@ def _entity_name(text: str) -> str:
     ):
         return ""
     return name
+
+
+def _is_one_field(text: str) -> bool:
+    """True for a body of one field: "name", "total amount (EUR)"; not for "a label"."""
+    head = re.sub(r"\([^()]{0,200}\)", "", text).strip(" .")
+    return (
+        len(head.split()) <= 3
+        and not re.match(r"(?i)(?:an?|the|what|who|how|our|one|see|tbd)\b", head)
+        and is_field_list(text, least=1)
+    )
 
 
 def _has_fields(block: Block) -> bool:
