@@ -1,17 +1,15 @@
 """Words: singular and plural, tokens, numbers and durations.
 
-Names of relations use `inflect`; matching mentions in running text uses a small rule of its own,
+Names of relations use `inflection`; matching mentions in running text uses a small rule of its own,
 because every word of a PRD passes through it.
 """
 
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from functools import lru_cache
 
-if TYPE_CHECKING:
-    import inflect
+import inflection
 
 _SAME = frozenset(
     """
@@ -63,11 +61,7 @@ def singular(word: str) -> str:
     return word[:-1]
 
 
-@cache
-def _engine() -> inflect.engine:
-    import inflect
-
-    return inflect.engine()
+_PLURALS = {singular: plural for plural, singular in _IRREGULAR.items()}
 
 
 @lru_cache(maxsize=4096)
@@ -78,7 +72,7 @@ def plural(word: str) -> str:
         return {"history": "histories", "inventory": "inventories"}.get(word, word)
     if singular(word) != word or not word.isascii() or not word.isalpha() or len(word) > 40:
         return word
-    return str(_engine().plural_noun(word) or word)
+    return _PLURALS.get(word) or inflection.pluralize(word)
 
 
 def singular_name(name: str) -> str:
