@@ -103,9 +103,9 @@ def base_backup(server: Server, directory: Path) -> tuple[BaseBackup | None, lis
     )
     if not taken.ok:
         return None, [taken]
-    verified = server.run("pg_verifybackup", directory)
+    verified = verify_backup(server.settings, server.binaries, directory)
     runs = [taken, verified]
-    if not verified.ok or "successfully verified" not in verified.stdout:
+    if not is_verified(verified):
         return None, runs
     manifest = json.loads((directory / "backup_manifest").read_text())
     # The last range is on the timeline that the server was on.
@@ -117,6 +117,17 @@ def base_backup(server: Server, directory: Path) -> tuple[BaseBackup | None, lis
         end_lsn=wal["End-LSN"],
     )
     return backup, runs
+
+
+def verify_backup(settings: Settings, binaries: Binaries, directory: Path) -> ProgramRun:
+    """Compare every file of a base backup with its manifest. Ask `is_verified` of the run."""
+    command = [binaries.program("pg_verifybackup"), str(directory)]
+    return run_program(server_account(settings), command)
+
+
+def is_verified(run: ProgramRun) -> bool:
+    """True where pg_verifybackup said that all is well; its exit code alone is not enough."""
+    return run.ok and "successfully verified" in run.stdout
 
 
 def wait_until_archived(
@@ -167,12 +178,19 @@ def copy_backup(settings: Settings, backup: Path, directory: Path) -> ProgramRun
 
 
 def recovery_server(
-    settings: Settings, binaries: Binaries, directory: Path, archive: Path, target: Target
+    settings: Settings,
+    binaries: Binaries,
+    directory: Path,
+    archive: Path,
+    target: Target,
+    *,
+    sync: bool = True,
 ) -> Server:
     """A server, not started, that recovers a copied base backup from the archive.
 
     `start` returns when the target is reached and the server is open for writing. It raises
-    ServerError where the target is not reached: PostgreSQL then ends with a FATAL error.
+    ServerError where the target is not reached: PostgreSQL then ends with a FATAL error. Without
+    `sync` the copy is only looked at: nothing is forced to disk.
     """
     signal = directory / "recovery.signal"
     signal.touch(mode=0o600)
@@ -182,7 +200,10 @@ def recovery_server(
         settings=settings,
         binaries=binaries,
         data_directory=directory,
-        parameters=recovery_parameters(archive, target),
+        parameters={
+            **recovery_parameters(archive, target),
+            **({} if sync else {"fsync": "off"}),
+        },
     )
 
 

@@ -186,8 +186,8 @@ class _Drill:
             failed_rules = [run for run in self.rule_runs if not run.passed]
             step.detail = f"{len(self.integrity)} checks, {len(failed)} failed"
             if failed or failed_rules:
-                self._keep(failed)
                 first = failed[0].detail if failed else failed_rules[0].detail
+                self._keep(failed[0].target if failed else "", first)
                 step.fail(f"{step.detail}: {first}")
         return True
 
@@ -197,8 +197,11 @@ class _Drill:
         with server.connect(DATABASE) as connection:
             return [run_rule(connection, rule, where=where) for rule in self.rules]
 
-    def _keep(self, failed: list[IntegrityCheck]) -> None:
-        """Find where the damage is, and keep backup and archive for the restore."""
+    def _keep(self, target: str, detail: str) -> None:
+        """Find where the damage is, and keep backup and archive for the restore.
+
+        `target` and `detail` are of the first check that failed, for damage that no file shows.
+        """
         self.corrupt = True
         if self.primary.started:
             # What was committed so far is in the archive then. A server that cannot even do that
@@ -212,10 +215,7 @@ class _Drill:
             self.backup_directory,
             self.owners,
             backup_end_lsn=self.backup.end_lsn,
-        ) or tuple(
-            Damage(kind="unknown", file="", relation="", table=check.target, detail=check.detail)
-            for check in failed[:1]
-        )
+        ) or (Damage(kind="unknown", file="", table=target, detail=detail),)
         self.directory = str(keep(self.settings, self.backup_directory, self.archive))
         self.report(
             "corruption found", root_cause=root_cause(self.damage), directory=self.directory
@@ -268,8 +268,15 @@ class _Drill:
         """Recover to the restore point, to the end, and to a point that was never made."""
         with ExitStack() as running:
             with self.log.step("recovery to the restore point") as step:
+                # What was verified when it was taken may have changed since.
+                verified = recovery.verify_backup(
+                    self.settings, self.binaries, self.backup_directory
+                )
+                step.ran([verified])
+                if not recovery.is_verified(verified):
+                    step.fail(f"The backup has changed: {verified.stderr.strip()[-500:]}")
                 server = self._server("recovered", Target(kind="name", value=RESTORE_POINT))
-                step.command = _shown(server)
+                step.command = (*step.command, "&&", *_shown(server))
                 running.enter_context(server)
                 with server.connect(DATABASE) as connection:
                     found = digests(connection)
@@ -285,7 +292,7 @@ class _Drill:
             self._check_recovered(server)
             self._dump(server)
         with self.log.step("recovery to the end of the archive") as step:
-            server = self._server("newest", Target())
+            server = self._server("newest", Target(), sync=False)
             step.command = _shown(server)
             with server, server.connect() as connection:
                 rows = connection.execute("select n from marker").fetchall()
@@ -299,7 +306,7 @@ class _Drill:
                 f"every {ARCHIVE_TIMEOUT_SECONDS} s"
             )
         with self.log.step("refusal of a point that was never made") as step:
-            server = self._server("never", Target(kind="name", value="a13_never_made"))
+            server = self._server("never", Target(kind="name", value="a13_never_made"), sync=False)
             step.command = _shown(server)
             try:
                 server.start()
@@ -312,12 +319,12 @@ class _Drill:
                 server.stop("immediate")
                 step.fail("The server opened although the target was not reached.")
 
-    def _server(self, name: str, target: Target) -> Server:
+    def _server(self, name: str, target: Target, *, sync: bool = True) -> Server:
         """A copy of the backup, ready to recover."""
         directory = self.work / name
         recovery.copy_backup(self.settings, self.backup_directory, directory)
         return recovery.recovery_server(
-            self.settings, self.binaries, directory, self.archive, target
+            self.settings, self.binaries, directory, self.archive, target, sync=sync
         )
 
     def _check_recovered(self, server: Server) -> None:

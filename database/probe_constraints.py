@@ -15,7 +15,7 @@ from ..domain.naming import (
     unique_name,
     values_check_name,
 )
-from .probe_rows import Fresh, Row, RowMaker, insert, literal, types_of
+from .probe_rows import Fresh, Row, RowMaker, insert, literal, rewrite, types_of
 from .probe_session import Attempt, Session, accepted, inconclusive
 from .probe_values import outsiders, violations
 
@@ -27,11 +27,13 @@ def probe_relation(session: Session, rows: RowMaker, relation: Relation) -> Iter
     element = f"relation:{relation.name}"
     fresh = rows.fresh(relation)
     if isinstance(fresh, str):
+        fresh = rows.standing(relation)
+    if isinstance(fresh, str):
         for name in (element, *_elements(relation)):
             yield inconclusive(name, "accepted, and refused", fresh)
         return
-    yield accepted(element, fresh.statements, session.attempt(fresh.statements))
     one = _Prober(session, rows, relation, fresh)
+    yield accepted(element, one.passing, session.attempt(one.passing))
     yield from one.not_null()
     yield from one.primary_key()
     for unique in relation.uniques:
@@ -63,13 +65,15 @@ def _elements(relation: Relation) -> Iterator[str]:
 
 
 class _Prober:
-    """The probes of one relation, around one row that is known to be taken."""
+    """The probes of one relation, around one row that the database takes, or has."""
 
     def __init__(self, session: Session, rows: RowMaker, relation: Relation, fresh: Fresh) -> None:
         self.session = session
         self.rows = rows
         self.relation = relation
         self.fresh = fresh
+        # Of a row that exists only a rewrite can pass.
+        self.passing = (rewrite(relation, fresh.row),) if fresh.exists else fresh.statements
 
     def _element(self, name: str) -> str:
         return f"constraint:{self.relation.name}.{name}"
@@ -125,7 +129,7 @@ class _Prober:
     def primary_key(self) -> Iterator[Probe]:
         """A second row with a key that is there."""
         name = primary_key_name(self.relation)
-        yield self._taken(name, self.fresh.statements)
+        yield self._taken(name, self.passing)
         yield self._refused(
             self._element(name), "23505", name, self._duplicates(self.relation.primary_key)
         )
@@ -133,7 +137,7 @@ class _Prober:
     def unique(self, unique: Unique) -> Iterator[Probe]:
         """A second row with a candidate key that is there."""
         name = unique_name(self.relation, unique)
-        yield self._taken(name, self.fresh.statements)
+        yield self._taken(name, self.passing)
         where = self.rows.predicate(self.relation, unique.where)
         yield self._refused(
             self._element(name),
@@ -183,7 +187,7 @@ class _Prober:
         attempts = [(statements, self.session.attempt(statements)) for statements in taken]
         # Other rules may tie the value to other columns; the row's own value always passes.
         passing = next((pair for pair in attempts if pair[1].passed), None)
-        statements = passing[0] if passing else self.fresh.statements
+        statements = passing[0] if passing else self.passing
         yield self._taken(name, statements)
         yield self._refused(
             self._element(name),
@@ -198,7 +202,7 @@ class _Prober:
 
     def check(self, name: str, expression: str) -> Iterator[Probe]:
         """The row as it is passes; a row that breaks the rule does not."""
-        yield self._taken(name, self.fresh.statements)
+        yield self._taken(name, self.passing)
         yield self._refused(self._element(name), "23514", name, self._broken(expression))
 
     def _broken(self, expression: str) -> Iterator[Sequence[str]]:
@@ -214,7 +218,7 @@ class _Prober:
     def exclusion(self, exclusion: Exclusion) -> Iterator[Probe]:
         """The range beside the others passes; the same range again does not."""
         name = exclusion_name(self.relation, exclusion)
-        yield self._taken(name, self.fresh.statements)
+        yield self._taken(name, self.passing)
         kept = (*exclusion.equal_columns, exclusion.start_column, exclusion.end_column)
         where = " AND ".join(
             [

@@ -9,8 +9,8 @@ from ..domain.identifiers import quote
 from ..domain.measurement import Probe
 from ..domain.naming import foreign_key_name
 from ..domain.types import family
-from .probe_rows import Fresh, Row, RowMaker, insert, matching, reshape
-from .probe_session import Session, inconclusive
+from .probe_rows import Fresh, Row, RowMaker, insert, literal, matching, reshape, rewrite
+from .probe_session import Session, accepted, inconclusive
 
 # Since PostgreSQL 18 RESTRICT has its own SQLSTATE.
 _RESTRICT = "23001"
@@ -23,18 +23,15 @@ def probe_references(session: Session, rows: RowMaker, relation: Relation) -> It
         element = f"constraint:{relation.name}.{foreign_key_name(relation, fk)}"
         family_ = _family(session, rows, relation, fk)
         if isinstance(family_, str):
+            family_ = _standing_family(rows, relation, fk) or family_
+        if isinstance(family_, str):
             yield inconclusive(element, "accepted, and refused", family_)
             continue
         parent, child = family_
         statements = (*parent.statements, *child.statements)
-        attempt = session.attempt(statements)
-        yield Probe(
-            element=element,
-            statement=statements[-1],
-            expected="accepted",
-            observed=attempt.said,
-            passed=attempt.passed,
-        )
+        if child.exists:
+            statements = (rewrite(relation, child.row),)
+        yield accepted(element, statements, session.attempt(statements))
         yield _orphan(session, rows, relation, fk, element, parent, child)
         yield _deletion(session, rows, relation, fk, element, parent, child)
 
@@ -63,6 +60,23 @@ def _family(
                 return parent, child
             last = f"a child of a new row of {fk.references} is refused: {attempt.said}"
     return last
+
+
+def _standing_family(
+    rows: RowMaker, relation: Relation, fk: ForeignKey
+) -> tuple[Fresh, Fresh] | None:
+    """A child that is there and its parent, where none can be made."""
+    given = " AND ".join(f"{quote(name)} IS NOT NULL" for name in fk.columns)
+    for base in rows.existing(relation, given, limit=1):
+        target = rows.design.relation(fk.references)
+        pairs = zip(rows.referenced_columns(fk), fk.columns, strict=True)
+        where = " AND ".join(f"{quote(there)} = {literal(base[here])}" for there, here in pairs)
+        parents = rows.existing(target, where, limit=1)
+        if parents:
+            parent, child = rows.standing(target, parents[0]), rows.standing(relation, base)
+            if not isinstance(parent, str) and not isinstance(child, str):
+                return parent, child
+    return None
 
 
 def _orphan(

@@ -27,17 +27,23 @@ _DEEPEST = 3
 
 
 class Fresh(Value):
-    """A row that does not exist yet, the statements that must run before it, and its INSERT."""
+    """A row that does not exist yet, the statements that must run before it, and its INSERT.
+
+    Where no such row can be made (every value of a closed set is taken), an existing row stands
+    in: `exists` is set then.
+    """
 
     relation: str
     row: dict[str, str | None]
     setup: tuple[str, ...] = ()
     insert: str
 
+    exists: bool = False
+
     @property
     def statements(self) -> tuple[str, ...]:
-        """Setup and INSERT."""
-        return (*self.setup, self.insert)
+        """Setup and INSERT; for a row that exists, the INSERT of its double is not among them."""
+        return self.setup if self.exists else (*self.setup, self.insert)
 
 
 class RowMaker:
@@ -59,6 +65,18 @@ class RowMaker:
             f" LIMIT {limit}"
         )
         return [dict(zip(relation.column_names, row, strict=True)) for row in found]
+
+    def standing(self, relation: Relation, base: Row | None = None) -> Fresh | str:
+        """An existing row in the place of a fresh one, or why there is none."""
+        bases = [base] if base is not None else self.existing(relation, limit=1)
+        if not bases:
+            return f"{relation.name} has no rows to start from"
+        return Fresh(
+            relation=relation.name,
+            row=bases[0],
+            insert=insert(relation, bases[0]),
+            exists=True,
+        )
 
     def predicate(self, relation: Relation, text: str | None) -> str:
         """A predicate of the design as SQL; "true" where there is none."""
@@ -332,6 +350,13 @@ def insert(relation: Relation, row: Mapping[str, str | None], *, generated: bool
     names = ", ".join(quote(column.name) for column in columns)
     values = ", ".join(literal(row[column.name]) for column in columns)
     return f"INSERT INTO {quote(relation.name)} ({names}){override} VALUES ({values})"
+
+
+def rewrite(relation: Relation, row: Mapping[str, str | None]) -> str:
+    """The UPDATE that writes an existing row as it is: every rule looks at it again."""
+    columns = [c for c in relation.columns if c.generated is None and not c.identity]
+    sets = ", ".join(f"{quote(c.name)} = {literal(row[c.name])}" for c in columns)
+    return f"UPDATE {quote(relation.name)} SET {sets} WHERE {matching(relation, row)}"
 
 
 def literal(value: str | None) -> str:

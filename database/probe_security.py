@@ -174,11 +174,13 @@ class _Policy:
 
     def _inserts(self) -> Iterator[Probe]:
         base = self.rows.existing(self.relation, self._of(self.own), limit=1)[0]
-        fresh = self.rows.fresh(self.relation, base=base)
+        # A new row of the same tenant; of the tenants' own relation, a new tenant.
+        keep = (self.column.name,) if self.relation.tenant_column else ()
+        fresh = self.rows.fresh(self.relation, base=base, keep=keep)
         if isinstance(fresh, str):
             yield inconclusive(f"policy:{self.relation.name}", "own row accepted", fresh)
             return
-        if self.column.name not in self.relation.primary_key or self.relation.tenant_column:
+        if self.relation.tenant_column:
             attempt = self.session.attempt((*fresh.setup, *self._as(self.own), fresh.insert))
             yield self._probe(fresh.insert, "accepted", attempt.said, attempt.passed)
         yield self._violates(*self._foreign_insert(fresh))

@@ -40,6 +40,12 @@ def restore(
             with log.step("backup and archive at hand") as step:
                 if not (directory / "backup" / "backup_manifest").is_file():
                     step.fail("The drill's backup is gone: run the drill again.")
+                verified = recovery.verify_backup(
+                    settings, find_binaries(settings), directory / "backup"
+                )
+                step.ran([verified])
+                if not recovery.is_verified(verified):
+                    step.fail(f"The backup has changed: {verified.stderr.strip()[-500:]}")
                 step.detail = root_cause(damaged.damage)
             _restore(settings, directory, work / "restored", damaged, log, run)
         except StepFailedError:
