@@ -55,6 +55,11 @@ def _from_plan(design: Design, one: QueryMeasurement, root: Node) -> Iterator[st
         if "Sort Space Type" in node and node["Sort Space Type"] == "Disk":
             size = node.get("Sort Space Used", 0)
             yield f"it sorts {size:,} kB on disk: give it more work_mem, or sort fewer rows"
+        if " OR " in str(node.get("Filter", "")) and rows_removed(node) > _MANY_ROWS:
+            yield (
+                "its OR keeps it from using an index: write one query for each side, joined by "
+                "UNION, and index each"
+            )
         if "Relation Name" in node:
             yield from _from_leaks(design, node)
         if kind == "Seq Scan":

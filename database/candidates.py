@@ -114,6 +114,9 @@ class _Shapes:
         """The indexes, most promising first; doubles are dropped by the caller."""
         yield from self._special()
         yield from self._expressions()
+        for name in self.demand.either:
+            if self.relation.find(name) is not None and self._ordered(name):
+                yield _index([(name, False)])
         for equal, where in self._prefixes():
             yield from self._plain(equal, where)
         yield from self._brin()

@@ -28,6 +28,7 @@ class Demand:
     """What a plan asks of one relation under one alias.
 
     `members` are columns that must be one of several values (none known: only when it runs).
+    `either` are columns of which one or another must have a value (OR): each needs an index.
     `special` are (kind, column or expression text) of what a B-tree cannot serve; `expressions` of
     columns that are compared with a constant; `constants` the equalities with a literal, which may
     make a partial index. `removed` counts rows that were read and thrown away.
@@ -37,6 +38,7 @@ class Demand:
     alias: str
     equal: list[str] = field(default_factory=list)
     members: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    either: list[str] = field(default_factory=list)
     joined: list[str] = field(default_factory=list)
     ranged: list[str] = field(default_factory=list)
     sorted: list[tuple[str, bool]] = field(default_factory=list)
@@ -102,6 +104,8 @@ def _read_condition(node: exp.Expr, demand: Demand) -> None:
     if isinstance(inner, exp.Column):
         demand.constants.setdefault(inner.name, "false" if negated else "true")
         return
+    if isinstance(inner, exp.Or) and not negated:
+        _read_either(inner, demand)
     if negated or isinstance(inner, (exp.Or, exp.NEQ)):
         return
     left, right = _bare(node.this), _bare(node.args.get("expression") or exp.Null())
@@ -121,6 +125,24 @@ def _read_condition(node: exp.Expr, demand: Demand) -> None:
         _read_comparison(inner, column, left, right, demand)
 
 
+def _read_either(node: exp.Or, demand: Demand) -> None:
+    """An OR that index scans can answer together: every side names a column by a value."""
+    names: list[str] = []
+    for side in node.flatten():
+        found = [
+            _plain(part.this).name
+            for part in _conjuncts(side)
+            if isinstance(part, exp.EQ)
+            and isinstance(_plain(part.this), exp.Column)
+            and not _columns(part.expression)
+        ]
+        if not found:
+            return
+        names.append(found[0])
+    for name in names:
+        _add(demand.either, name)
+
+
 def _read_like(node: exp.Expr, column: exp.Expr, right: exp.Expr, demand: Demand) -> None:
     pattern = _literal(right)
     if not isinstance(column, exp.Column):
@@ -136,8 +158,8 @@ def _read_comparison(
         return
     if isinstance(column, exp.Column):
         if isinstance(node, exp.EQ) and isinstance(right, exp.Any):
-            text = _literal(right.this) or ""
-            listed = [part.strip('"') for part in text.strip("{}").split(",")]
+            values = _literal(right.this) or ""
+            listed = [part.strip('"') for part in values.strip("{}").split(",")]
             demand.members.setdefault(column.name, tuple(part for part in listed if part))
         elif isinstance(node, exp.EQ):
             _add(demand.equal, column.name)
