@@ -164,9 +164,8 @@ def doctor(as_json: JsonOption = False) -> None:
 def main() -> NoReturn:
     """The entry point: A13's own errors become one message and an exit code."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as leaving:
-        sys.exit(leaving.exit_code)
+        # Without standalone mode an Exit comes back as the value of the call.
+        code = app(standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         typer.echo("Stopped. `a13 resume WORKSPACE` goes on where the run stood.", err=True)
         sys.exit(130)
@@ -183,7 +182,7 @@ def main() -> NoReturn:
             show()
             sys.exit(code)
         raise
-    sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _agent(**arguments: Any) -> A13Agent:

@@ -14,7 +14,7 @@ from ...domain.complete import with_derived_workload, with_foreign_key_indexes
 from ...domain.design import Design
 from ...domain.findings import Failure, Finding
 from ...domain.reports import DesignCheck
-from ...domain.requirements import Question
+from ...domain.requirements import Decision, Question
 from ..context import RunContext, subject_of
 from ..state import State
 from .spend import add_usage, spend
@@ -30,7 +30,7 @@ def design(
     context = runtime.context
     context.begin(STEP)
     proposal = _propose(state, context)
-    proposed = proposal.design.model_copy(update={"planner": context.planner.stamp})
+    proposed = with_decisions(proposal).model_copy(update={"planner": context.planner.stamp})
     proposed = with_foreign_key_indexes(proposed)
     findings = check_design(proposed)
     errors = [finding for finding in findings if finding.severity == "error"]
@@ -147,6 +147,21 @@ def prd_with_answers(state: State, context: RunContext) -> str:
     for question, answer in answers.items():
         parts += [f"<!-- {question.replace('--', '- -')} -->", answer, ""]
     return "\n".join(parts)
+
+
+def with_decisions(proposal: Proposal) -> Design:
+    """The proposed design, with each change of a repair as a decision: none is made silently."""
+    known = len(proposal.design.decisions)
+    made = tuple(
+        Decision(
+            id=f"D-R{known + number}",
+            title=change,
+            reason="The design as it stood before did not pass the checks or the server.",
+        )
+        for number, change in enumerate(proposal.changes, start=1)
+    )
+    decisions = (*proposal.design.decisions, *made)
+    return proposal.design.model_copy(update={"decisions": decisions})
 
 
 def _blocking(current: Design, state: State) -> tuple[Question, ...]:

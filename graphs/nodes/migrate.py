@@ -20,7 +20,7 @@ from ...domain.reports import ProbeReport
 from ..context import RunContext, subject_of
 from ..history import apply_history
 from ..state import Reference, State
-from .design import failure_of_state
+from .design import failure_of_state, with_decisions
 from .spend import add_usage, spend
 
 STEP = "migrate"
@@ -153,7 +153,7 @@ def rollback(
     update["usage"] = add_usage(state, proposal.usage)
     if not proposal.changes or proposal.design == design:
         return _give_up(update, failure, "the planner has no repair for it")
-    update["design"] = context.save("design/design.json", proposal.design)
+    update["design"] = context.save("design/design.json", with_decisions(proposal))
     context.record(
         "rollback",
         f"Repaired by the planner: {'; '.join(proposal.changes)}",

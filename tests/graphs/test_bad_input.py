@@ -13,6 +13,7 @@ from a13.config import Settings
 from a13.domain.design import Design
 from a13.domain.plan import Budget
 from a13.errors import ConfigError, InputError, WorkspaceError
+from a13.testing import ScriptedPlanner
 
 BUDGET = Budget(samples_per_query=5, rows_per_relation=2_000, rows_total=10_000)
 
@@ -166,9 +167,10 @@ def test_a_system_folder_is_no_workspace(place: str, library_prd: str) -> None:
 
 def test_a_link_out_is_no_workspace(library_prd: str, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "outside")
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside/link").symlink_to(tmp_path / "outside")
     with pytest.raises(WorkspaceError):
-        A13Agent().run(library_prd, workspace=tmp_path / "link")
+        A13Agent().run(library_prd, workspace=tmp_path / "inside/link")
     assert list((tmp_path / "outside").iterdir()) == []
 
 
@@ -235,18 +237,32 @@ def test_an_invalid_structured_design_is_refused() -> None:
         A13Agent().run({"name": "x", "relations": [{"name": "y"}]})
 
 
-def test_a_design_that_no_check_accepts_ends_as_failed(tmp_path: Path) -> None:
-    design = {
-        "name": "broken",
-        "relations": [
-            {
-                "name": "a",
-                "columns": [{"name": "id", "type": "no such type"}],
-                "primary_key": ["id"],
-            }
-        ],
-    }
-    result = A13Agent(budget=BUDGET).run(design, workspace=tmp_path / "run")
+BROKEN = {
+    "name": "broken",
+    "relations": [
+        {
+            "name": "a",
+            "columns": [
+                {"name": "id", "type": "bigint", "identity": True},
+                {"name": "weight", "type": "no such type"},
+            ],
+            "primary_key": ["id"],
+        }
+    ],
+}
+
+
+def test_an_unknown_type_is_repaired_and_the_repair_is_a_decision(tmp_path: Path) -> None:
+    result = A13Agent(budget=BUDGET).run(BROKEN, workspace=tmp_path / "run")
+    assert result.status == "completed"
+    assert result.design is not None
+    assert any("no such type" in decision.title for decision in result.design.decisions)
+    assert "no such type" in (tmp_path / "run/docs/architecture/database.md").read_text()
+
+
+def test_a_design_that_nobody_repairs_ends_as_failed(tmp_path: Path) -> None:
+    planner = ScriptedPlanner(proposals=[Design.model_validate(BROKEN)])
+    result = A13Agent(planner, budget=BUDGET).run("a PRD", workspace=tmp_path / "run")
     assert result.status == "failed"
     assert result.exit_code == 1
     assert "no such type" in result.reason
@@ -267,8 +283,9 @@ def test_expressions_in_a_design_do_not_run_as_they_stand(tmp_path: Path) -> Non
         }
     )
     result = A13Agent(budget=BUDGET).run(design, workspace=tmp_path / "run")
-    assert result.status == "failed"
-    assert not list((tmp_path / "run").rglob("versions/*.py"))
+    assert any("DROP SCHEMA" in question.text for question in result.questions)
+    for path in (tmp_path / "run/migrations").rglob("*.py"):
+        assert "DROP SCHEMA" not in path.read_text()
 
 
 @pytest.mark.parametrize("arguments", [{"approval": "maybe"}, {"model": "gpt-unknown"}])
