@@ -120,6 +120,9 @@ def apply_plan(
             )
         before = read_fingerprint(guard, version_table=True)
         if before.sha256 != plan.target.fingerprint:
+            finished = _finished_before(guard, parsed, plan)
+            if finished is not None:
+                return finished
             raise TargetError(
                 "The database changed since the plan was made.", hint="Plan again and approve that."
             )
@@ -259,6 +262,33 @@ def _rehearse(
                     sqlstate=failure.sqlstate,
                 ) from error
             return effects, _delta(before, read_fingerprint(connection, portable=True))
+
+
+def _finished_before(
+    guard: psycopg.Connection, url: URL, plan: ApplyPlan
+) -> ApplyReport | None:
+    """The report of an attempt that was killed after its last commit and before it could tell.
+
+    The database then stands at the plan's last revision, with every object as it was proved.
+    """
+    if _stands_at(url) != plan.revisions[-1].id:
+        return None
+    there = read_fingerprint(guard, portable=True).objects
+    missing = [
+        name
+        for name, facts in plan.expected.added
+        if name not in there
+        or (sha256_of_json(there[name]) != facts and not name.startswith("extension "))
+    ]
+    if missing:
+        return None
+    return ApplyReport(
+        plan_sha256=plan.sha256,
+        revision=plan.revisions[-1].id,
+        passed=True,
+        seconds=0.0,
+        attempts=0,
+    )
 
 
 def _taken(url: URL | str, expected: CatalogDelta) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from ...database import revisions
 from ...database.catalog import read_catalog
 from ...database.seed import apply_seed, seed_text
 from ...documents import Dossier, write_documents
+from ...domain.apply import ApplyPlan, ApplyReport
 from ...domain.evidence import Criterion, Outcome, Verdict
 from ...domain.measurement import DrillReport, RevisionProof
 from ...domain.recovery import RestoreReport, RetentionReport
@@ -111,9 +112,14 @@ def gather(state: State, context: RunContext) -> Dossier:
         drill=context.report(state, "drill", DrillReport),
         restore=context.report(state, "restore", RestoreReport),
         retention=context.report(state, "retention", RetentionReport),
+        plan=context.report(state, "apply_plan", ApplyPlan),
+        applied=context.report(state, "apply", ApplyReport),
         records=context.ledger.records(),
         evidence=tuple(state.get("evidence", {}).items()),
-        artefacts=(("seed/seed.sql", "readable rows for every table"),),
+        artefacts=(
+            ("seed/seed.sql", "readable rows for every table"),
+            ("task-progress.md", "what was done, with its evidence"),
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from a13 import A13Agent, A13Result
 from a13.config import Settings
 from a13.database.fingerprint import read_fingerprint
 from a13.database.server import Server
+from a13.database.target import apply_plan
 from a13.domain.design import Design
 from a13.domain.plan import Budget
 from a13.errors import TargetError, ThreadError
@@ -97,6 +98,23 @@ def test_an_approved_plan_is_applied(
     assert rows == (0,), "no generated row reaches the user's database"
     applied = records_of(result.workspace, "apply")[-1]
     assert applied.outcome == "passed"
+
+
+def test_a_kill_after_the_last_commit_is_not_taken_for_a_change(
+    library: Design, theirs: Server, target: str, tmp_path: Path
+) -> None:
+    result = waiting(library, target, tmp_path / "run")
+    assert result.approval is not None
+    migrations = tmp_path / "run/migrations"
+    plan = result.approval
+    for attempts in (1, 0):  # the second attempt finds that the first was carried out
+        report = apply_plan(target, migrations, plan, approved_sha256=plan.sha256)
+        assert report.passed
+        assert report.attempts == attempts
+    with theirs.connect("shop") as connection:
+        connection.execute("ALTER TABLE books DROP COLUMN price")
+    with pytest.raises(TargetError, match="changed"):
+        apply_plan(target, migrations, plan, approved_sha256=plan.sha256)
 
 
 def test_a_rejected_plan_leaves_everything_as_it_was(
