@@ -1,7 +1,8 @@
 """Kept directories: backup and archive of a corrupt drill, until the restore has used them.
 
 They outlive the process that made them, so that a run which is resumed in another process can
-still restore. The next drill sweeps those that are older than a week.
+still restore. The next drill sweeps those that are older than a week, or were restored more than
+an hour ago.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from .processes import server_account
 
 DATABASE = "a13_drill"
 _KEPT_SECONDS = 7 * 24 * 3600
+_RESTORED_SECONDS = 3600
+_RESTORED = "restored"
 
 
 def keep(settings: Settings, backup: Path, archive: Path) -> Path:
@@ -27,12 +30,19 @@ def keep(settings: Settings, backup: Path, archive: Path) -> Path:
     return directory
 
 
+def mark_restored(directory: Path) -> None:
+    """Say that a restore from the directory passed."""
+    (directory / _RESTORED).touch()
+
+
 def sweep_kept(settings: Settings) -> list[Path]:
-    """Remove kept directories that are older than a week; what was removed."""
-    oldest = time.time() - _KEPT_SECONDS
+    """Remove kept directories that nobody needs any more; what was removed."""
+    now = time.time()
     removed = []
     for directory in cache_directory(settings, "drills").iterdir():
-        if directory.stat().st_mtime < oldest:
+        age_seconds = now - directory.stat().st_mtime
+        restored = (directory / _RESTORED).exists()
+        if age_seconds > (_RESTORED_SECONDS if restored else _KEPT_SECONDS):
             remove_tree(directory)
             removed.append(directory)
     return removed

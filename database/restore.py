@@ -17,7 +17,7 @@ from .damage import root_cause
 from .digests import differences, digests
 from .directories import work_directory
 from .integrity import check_integrity
-from .kept import DATABASE
+from .kept import DATABASE, mark_restored
 from .rules import primary_keys, rules_for, run_rule
 from .server import Server
 from .steplog import StepFailedError, StepLog
@@ -29,13 +29,13 @@ def restore(
     """Restore what a corrupt drill left, into a new server, and prove that it is whole.
 
     `directory` is `DrillReport.directory` of `damaged`, whose digests are what the rows must
-    equal. It is left as it is, so the restore can be run again. The report has not passed where
+    equal. Its files are left as they are, so the restore can be run again. The report has not passed where
     the directory is gone, a step failed, or a new rule fails on the restored data.
     """
     began = time.monotonic()
-    log = StepLog(report)
     run = _Restored()
     with work_directory(settings) as work:
+        log = StepLog(report, work)
         try:
             with log.step("backup and archive at hand") as step:
                 if not (directory / "backup" / "backup_manifest").is_file():
@@ -51,6 +51,8 @@ def restore(
         except StepFailedError:
             pass
     passed = bool(log.steps) and all(step.passed for step in log.steps)
+    if passed:
+        mark_restored(directory)
     return RestoreReport(
         steps=tuple(log.steps),
         before=damaged.before,

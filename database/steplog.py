@@ -45,11 +45,15 @@ class Step:
 
 
 class StepLog:
-    """The steps so far. `report` hears each one when it is over."""
+    """The steps so far. `report` hears each one when it is over.
 
-    def __init__(self, report: Report) -> None:
+    Commands and details name the drill's own directory as DRILL: where it lay says nothing.
+    """
+
+    def __init__(self, report: Report, directory: Path) -> None:
         self.steps: list[DrillStep] = []
         self._report = report
+        self._directory = str(directory)
 
     @contextmanager
     def step(self, name: str, **facts: object) -> Iterator[Step]:
@@ -59,12 +63,14 @@ class StepLog:
         try:
             yield step
         except StepFailedError as error:
+            short = self._short(error.failure.message)
+            error.failure = error.failure.model_copy(update={"message": short})
             self._add(step, began, failure=error.failure)
             raise
         except (psycopg.Error, ServerError) as error:
             failure = Failure(
                 kind="drill",
-                message=str(error).strip()[-2000:],
+                message=self._short(str(error).strip()[-2000:]),
                 sqlstate=getattr(error, "sqlstate", None) or "",
                 statement=name,
             )
@@ -84,13 +90,16 @@ class StepLog:
             name=step.name,
             passed=failure is None,
             seconds=time.monotonic() - began,
-            command=step.command,
+            command=tuple(self._short(word) for word in step.command),
             exit_code=step.exit_code,
-            detail=step.detail if failure is None else failure.message,
+            detail=self._short(step.detail if failure is None else failure.message),
         )
         self.steps.append(done)
         what = f"{step.name} finished" if failure is None else f"{step.name} failed"
         self._report(what, seconds=round(done.seconds, 3), detail=done.detail, **(facts or {}))
+
+    def _short(self, text: str) -> str:
+        return text.replace(self._directory, "DRILL")
 
 
 def _shown(run: ProgramRun) -> tuple[str, ...]:

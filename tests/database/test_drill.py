@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from a13.config import Settings
+from a13.database.directories import cache_directory, remove_tree
 from a13.database.drill import drill
-from a13.database.kept import keep, sweep_kept
+from a13.database.kept import keep, mark_restored, sweep_kept
 from a13.database.restore import restore
 from a13.domain.damage import ValidationRule
 from a13.domain.design import Column, Design, Relation
@@ -82,6 +84,16 @@ def break_pg_control(data: Path) -> None:
     (data / "global" / "pg_control").write_bytes(b"x" * 8192)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def tidy() -> Iterator[None]:
+    """Remove what the corrupt drills of this module keep for a restore."""
+    kept = cache_directory(SETTINGS, "drills")
+    before = set(kept.iterdir())
+    yield
+    for path in set(kept.iterdir()) - before:
+        remove_tree(path)
+
+
 @pytest.fixture(scope="module")
 def sound(clinic_design: Design, clinic_migrations: Path) -> tuple[DrillReport, Saboteur]:
     listener = Saboteur()
@@ -136,6 +148,7 @@ def test_commands_are_shown_without_secrets(sound: tuple[DrillReport, Saboteur])
     assert commands["dump and restore"][0] == "pg_dump"
     target = "--recovery_target_name=a13_before_the_accident"
     assert target in commands["recovery to the restore point"]
+    assert commands["base backup"][1] == "--pgdata=DRILL/backup"
     assert "assword" not in report.model_dump_json()
     assert "assword" not in repr(listener.heard)
 
@@ -329,16 +342,29 @@ def test_old_kept_directories_are_swept(tmp_path: Path) -> None:
     for name in ("backup", "archive"):
         (tmp_path / name).mkdir()
     directory = keep(settings, tmp_path / "backup", tmp_path / "archive")
+    hours_ago = time.time() - 7200
+    os.utime(directory, (hours_ago, hours_ago))
     assert sweep_kept(settings) == []
-    os.utime(directory, (0, 0))
+    mark_restored(directory)
+    assert sweep_kept(settings) == []
+    os.utime(directory, (hours_ago, hours_ago))
     assert sweep_kept(settings) == [directory]
     assert not directory.exists()
+
+
+def test_what_was_never_restored_is_swept_after_a_week(tmp_path: Path) -> None:
+    settings = Settings(cache_dir=tmp_path / "cache")
+    for name in ("backup", "archive"):
+        (tmp_path / name).mkdir()
+    directory = keep(settings, tmp_path / "backup", tmp_path / "archive")
+    os.utime(directory, (0, 0))
+    assert sweep_kept(settings) == [directory]
 
 
 def test_psycopg_errors_inside_a_step_are_steps_that_failed() -> None:
     from a13.database.steplog import StepFailedError, StepLog
 
-    log = StepLog(lambda what, /, **facts: None)
+    log = StepLog(lambda what, /, **facts: None, Path("/somewhere"))
     with pytest.raises(StepFailedError), log.step("a step"):
         raise psycopg.OperationalError("the connection is lost")
     assert [(step.name, step.passed, step.detail) for step in log.steps] == [
