@@ -29,8 +29,8 @@ def restore(
     """Restore what a corrupt drill left, into a new server, and prove that it is whole.
 
     `directory` is `DrillReport.directory` of `damaged`, whose digests are what the rows must
-    equal. Its files are left as they are, so the restore can be run again. The report has not passed where
-    the directory is gone, a step failed, or a new rule fails on the restored data.
+    equal. Its files are left as they are, so the restore can be run again. The report has not
+    passed where the directory is gone, a step failed, or a new rule fails on the restored data.
     """
     began = time.monotonic()
     run = _Restored()

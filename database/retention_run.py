@@ -20,7 +20,7 @@ from ..domain.expressions import parse_predicate
 from ..domain.identifiers import quote
 from ..domain.progress import Report, silent
 from ..domain.recovery import RetentionProof, RetentionReport, RetentionStep
-from ..errors import EvidenceError
+from ..errors import DesignError, EvidenceError
 from .canonical import canonical
 from .generate import small_rows
 from .retention_sql import held, over
@@ -126,11 +126,13 @@ def drill_retention(
     try:
         failure = upgrade(server.url(database), migrations)
         if failure is not None:
-            lost = RetentionProof(relation="", detail=failure.message)
-            return RetentionReport(steps=steps, proofs=(lost,))
+            return _without_rows(steps, failure.message)
         proofs = []
         with server.connect(database) as connection:
-            small_rows(design, seed=seed, rows=_ROWS)(connection)
+            try:
+                small_rows(design, seed=seed, rows=_ROWS)(connection)
+            except DesignError as error:
+                return _without_rows(steps, str(error))
             for step in steps:
                 if step.action_sql:
                     proof = _prove(connection, design, step, steps, server.directory)
@@ -148,6 +150,11 @@ def drill_retention(
     # A step that no row was due for shows nothing, neither for nor against the plan.
     passed = all(proof.passed or not proof.conclusive for proof in proofs)
     return RetentionReport(steps=steps, proofs=tuple(proofs), passed=passed)
+
+
+def _without_rows(steps: tuple[RetentionStep, ...], why: str) -> RetentionReport:
+    """The report of a drill that had no rows to work on."""
+    return RetentionReport(steps=steps, proofs=(RetentionProof(relation="", detail=why),))
 
 
 def _prove(

@@ -12,7 +12,7 @@ import psycopg
 from ..domain.findings import Failure
 from ..domain.measurement import DrillStep
 from ..domain.progress import Report
-from ..errors import ServerError
+from ..errors import A13Error
 from .processes import ProgramRun
 
 
@@ -57,7 +57,7 @@ class StepLog:
 
     @contextmanager
     def step(self, name: str, **facts: object) -> Iterator[Step]:
-        """A step. What PostgreSQL refuses inside becomes a failed step and StepFailedError."""
+        """A step. An error of PostgreSQL or of ours inside is a failed step and StepFailedError."""
         step = Step(name)
         began = time.monotonic()
         try:
@@ -67,7 +67,7 @@ class StepLog:
             error.failure = error.failure.model_copy(update={"message": short})
             self._add(step, began, failure=error.failure)
             raise
-        except (psycopg.Error, ServerError) as error:
+        except (psycopg.Error, A13Error) as error:
             failure = Failure(
                 kind="drill",
                 message=self._short(str(error).strip()[-2000:]),
