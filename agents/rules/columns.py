@@ -86,7 +86,9 @@ def column_at_end(draft: Draft, text: str, *, most: int = 4) -> str | None:
         column = find_column(draft, " ".join(words[-size:]))
         if column is not None:
             return column
-    return None
+    # "the deposit of a booking"
+    head, of, _ = text.rpartition(" of ")
+    return column_at_end(draft, head, most=most) if of and head else None
 
 
 def column_at_start(draft: Draft, text: str, *, most: int = 4) -> str | None:

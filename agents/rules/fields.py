@@ -172,6 +172,10 @@ _TYPE_WORDS = ("varchar", "text", "string", "int", "integer", "bigint", "numeric
                "number", "FK", "PK", "time")  # fmt: skip
 
 
+# "birth date", "body text": the last word is part of the name unless the name is written as code.
+_NOUNS = re.compile(r"(?:date|time|text|money|string|interval|timestamp|json|number)", re.I)
+
+
 def _name(name: str, rest: str, fact: FieldFact) -> tuple[str, str]:
     """The name's words without articles, units and types that stand in them."""
     name = " ".join(name.replace("`", "").replace("*", "").split())
@@ -194,7 +198,7 @@ def _name(name: str, rest: str, fact: FieldFact) -> tuple[str, str]:
         fact.many, name = True, match[1]
     if match := re.search(r"\s+(optional|unique|required|nullable|PII)$", name, re.I):
         rest, name = f"({match[1]}) {rest}", name[: match.start()]
-    if match := _TYPE_TAIL.match(name):
+    if (match := _TYPE_TAIL.match(name)) and ("_" in match[1] or not _NOUNS.fullmatch(match[2])):
         name, rest = match[1], f": {match[2]}{rest}"
     elif match := _IN_UNIT.match(name):
         unit = UNITS.get(match[2].lower())

@@ -303,7 +303,9 @@ def _classify(
         if not strict and (
             _BELONGS.search(gap)
             or re.search(r"\b(?:can|may)\b \w+", gap)
-            or re.search(r"\w+ (?:in|for|on|at|to|with|by|of) (?:several|many|multiple|various)", gap)
+            or re.search(
+                r"\w+ (?:in|for|on|at|to|with|by|of) (?:several|many|multiple|various)", gap
+            )
         ):
             return Link(subject, mention.key, source, many=True, statement=statement)
         return None

@@ -115,7 +115,8 @@ def read_operation(
         ]
         mentions.sort(key=lambda m: m.start)
     if not mentions and verb == "count" and (base := _money_base(book, text)):
-        return _finish(book, vocabulary, Operation(verb, base, text), [], text)
+        operation = Operation(verb, base, text, measure=_money(base) or "")
+        return _finish(book, vocabulary, operation, [], text)
     if not mentions:
         return None
     if (
@@ -218,7 +219,7 @@ def _finish(
 ) -> Operation:
     """Fill in filters, order, window and the other relations."""
     main = op.main
-    lowered = text.lower()
+    lowered = re.sub(r"^\W*open(?=\s+(?:an?|the|one|my)\b)", "", text.lower())
     spans = _filters(op, text) if op.verb != "insert" else []
     for mention in others:
         if not any(start <= mention.start < end for start, end in spans):
@@ -259,6 +260,8 @@ def _finish(
         and not _by_key(op)
     ):
         op.verb = "list"
+    elif op.verb == "list" and _by_key(op) and not op.constants:
+        op.verb = "get"
     return op
 
 

@@ -109,13 +109,8 @@ def read_design(prd: str, *, name: str, planner: str) -> Design:
     design = design_of(book, name=name, planner=planner)
     workload = general_objectives(book, design)
     requirements = requirements_of(book, vocabulary)
-    design = design_of(book, name=name, planner=planner)
-    return design.model_copy(
-        update={
-            "workload": workload,
-            "requirements": resolve_elements(design, requirements),
-        }
-    )
+    design = design_of(book, name=name, planner=planner).model_copy(update={"workload": workload})
+    return design.model_copy(update={"requirements": resolve_elements(design, requirements)})
 
 
 def _read_rules(book: Book, vocabulary: Vocabulary, drafter: Drafter) -> None:

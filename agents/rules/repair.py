@@ -38,6 +38,8 @@ class Repair:
 
     design: Design
     changes: list[str] = field(default_factory=list)
+    # Relations that got another name: findings still speak of the old one.
+    renamed: dict[str, str] = field(default_factory=dict)
 
     def put(self, relation: Relation, change: str) -> bool:
         """Replace a relation and note the change; False where nothing changes."""
@@ -74,7 +76,7 @@ def repair_findings(repair: Repair, findings: tuple[Finding, ...]) -> None:
             continue
         _, _, rest = finding.element.partition(":")
         name, _, part = rest.partition(".")
-        relation = repair.design.find(name)
+        relation = repair.design.find(repair.renamed.get(name, name))
         if relation is not None:
             answer(repair, relation, part, finding)
 
@@ -294,6 +296,7 @@ def _name(repair: Repair, relation: Relation, part: str, finding: Finding) -> No
         fresh = shorten(f"{fresh}_2")
     if fresh != relation.name:
         repair.design = rename_relation(repair.design, relation.name, fresh)
+        repair.renamed[relation.name] = fresh
         repair.changes.append(f"{relation.name[:70]} is called {fresh}")
 
 

@@ -278,6 +278,9 @@ class Structure:
             body = body[joined.end() :]
         elif body and not marked:
             return False
+        aside = named.lower() in ("note", "notes", "example", "examples", "hint", "warning", "tip")
+        if aside and not (marked or nested or is_field_list(_first(body))):
+            return False
         if level.role != "data" and not (marked or nested or is_field_list(_first(body), least=3)):
             return False
         key = self._entity(named, line, quote)
@@ -322,9 +325,7 @@ class Structure:
                 self._entity_item(sub, _Level(level.level, "data", key, text))
         return True
 
-    def _body(
-        self, key: str, raw: str, line: int, level: _Level, *, inline: bool = False
-    ) -> None:
+    def _body(self, key: str, raw: str, line: int, level: _Level, *, inline: bool = False) -> None:
         """What is said about an entity: field lists and sentences."""
         entity = self.book.entities[key]
         first = True
@@ -489,10 +490,6 @@ def _entity_name(text: str) -> str:
         "fields",
         "attributes",
         "columns",
-        "note",
-        "notes",
-        "example",
-        "examples",
         "relationships",
         "rules",
         "constraints",

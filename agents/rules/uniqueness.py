@@ -49,7 +49,7 @@ def column_for(
             key = draft.key_to(parent.name)
         if key is not None:
             return key.columns[-1]
-    return find_column(draft, words)
+    return find_column(draft, words) or (column_at_end(draft, words) if " of " in words else None)
 
 
 def settle_pending(book: Book, vocabulary: Vocabulary, pending: list[PendingUnique]) -> None:

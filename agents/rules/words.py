@@ -70,6 +70,8 @@ def plural(word: str) -> str:
     if word in ("staff", "news", "series", "data", "metadata", "media", "history", "inventory",
                 "feedback", "information", "equipment", "stock", "progress"):  # fmt: skip
         return {"history": "histories", "inventory": "inventories"}.get(word, word)
+    if word.endswith("ium") and word not in ("medium", "bacterium"):
+        return word + "s"
     if singular(word) != word or not word.isascii() or not word.isalpha() or len(word) > 40:
         return word
     return _PLURALS.get(word) or inflection.pluralize(word)

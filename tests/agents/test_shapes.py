@@ -144,7 +144,7 @@ def test_bold_caption_above_a_list(read: Any) -> None:
 
 
 def test_add_table_sentence(read: Any) -> None:
-    design = read("# Change\n\nWe add an `audit_logs` table (actor text, action, created_at).\n")
+    design = read("# Change\n\nWe add an `audit_logs` table (actor, action, created_at).\n")
     assert design.relation("audit_logs").column_names == ("id", "actor", "action", "created_at")
 
 
