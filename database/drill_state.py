@@ -18,7 +18,7 @@ from .damage import FileOwner
 from .directories import make_directory
 from .kept import DATABASE
 from .processes import server_account
-from .rules import run_rule
+from .validation import run_rule
 from .server import Server
 from .steplog import StepLog
 

@@ -18,7 +18,7 @@ from .digests import differences, digests
 from .directories import work_directory
 from .integrity import check_integrity
 from .kept import DATABASE, mark_restored
-from .rules import primary_keys, rules_for, run_rule
+from .validation import primary_keys, rules_for, run_rule
 from .server import Server
 from .steplog import StepFailedError, StepLog
 
