@@ -18,9 +18,9 @@ from .damage import FileOwner
 from .directories import make_directory
 from .kept import DATABASE
 from .processes import server_account
-from .validation import run_rule
 from .server import Server
 from .steplog import StepLog
+from .validation import run_rule
 
 ARCHIVE_TIMEOUT_SECONDS = 1
 

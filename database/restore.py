@@ -18,9 +18,9 @@ from .digests import differences, digests
 from .directories import work_directory
 from .integrity import check_integrity
 from .kept import DATABASE, mark_restored
-from .validation import primary_keys, rules_for, run_rule
 from .server import Server
 from .steplog import StepFailedError, StepLog
+from .validation import primary_keys, rules_for, run_rule
 
 
 def restore(

@@ -17,8 +17,8 @@ from a13.database.digests import digests
 from a13.database.directories import work_directory
 from a13.database.file_checks import check_files
 from a13.database.integrity import check_integrity
-from a13.database.validation import primary_keys, rules_for, run_rule
 from a13.database.server import Server
+from a13.database.validation import primary_keys, rules_for, run_rule
 from a13.domain.measurement import IntegrityCheck, TableDigest
 
 DATABASE = "d"
