@@ -9,7 +9,7 @@ everything. `small_rows` fills the tables of a proof with every constraint in fo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,15 +18,17 @@ import psycopg
 from ..domain.design import Design, Relation
 from ..domain.identifiers import quote, quote_literal
 from ..domain.measurement import LoadedRelation
-from ..domain.naming import foreign_key_name
 from ..domain.plan import RelationVolume
 from ..domain.progress import Report, silent
 from ..domain.types import canonical_type
 from ..errors import DesignError
-from .draws import DROP_FUNCTIONS, FUNCTIONS, Draws
-from .links import Link, links_of, load_order, referenced_columns, tenant_column
+from .draws import DROP_FUNCTIONS, FUNCTIONS
+from .links import links_of, load_order
+from .orphans import refusal, verify_links
 from .parents import Filled, Parents
-from .rows import Maker, Making, Recipe, plan_rows
+from .picking import link_later
+from .recipe import Recipe, plan_rows
+from .rows import Maker, Making
 from .server import Server
 from .volumes import is_lookup
 
@@ -67,7 +69,7 @@ def load(
             filler = _Filler(connection, design, wanted, seed, bulk=True, report=report)
             filler.truncate()
             seconds = filler.fill()
-            filler.verify()
+            verify_links(connection, filler.design)
         started = time.perf_counter()
         for relation in design.relations:
             # Rows were analysed as they came in; vacuum lets index-only scans skip the table.
@@ -172,50 +174,11 @@ class _Filler:
         for relation in self.ordered:
             for link in links_of(self.design, relation, self.postponed):
                 if link.postponed and link.optional:
-                    self._link_later(relation, link)
+                    statement = link_later(self.parents, relation, link, seed=self.seed)
+                    self._guard(relation, statement)
                     _run(self.connection, f"ANALYZE {quote(relation.name)}")
         _run(self.connection, DROP_FUNCTIONS)
         return seconds
-
-    def verify(self) -> None:
-        """Look for a child without its parent, and for a child of another tenant's parent.
-
-        Triggers rested while the rows went in, so nothing is taken on trust.
-        """
-        for relation in self.design.relations:
-            checked = []
-            for key in relation.foreign_keys:
-                parent = self.design.find(key.references)
-                if parent is None:
-                    continue
-                pairs = list(zip(key.columns, referenced_columns(self.design, key), strict=True))
-                present = " AND ".join(f"c.{quote(own)} IS NOT NULL" for own, _ in pairs)
-                name = foreign_key_name(relation, key)
-                self._expect_none(relation, parent.name, pairs, present, name)
-                checked.append(set(pairs))
-            for link in links_of(self.design, relation, set()):
-                tenant = tenant_column(self.design, relation)
-                if tenant in link.columns and set(link.pairs) not in checked:
-                    own = [c for c in link.columns if c != tenant]
-                    present = " AND ".join(f"c.{quote(c)} IS NOT NULL" for c in own)
-                    name = f"tenant of {'_'.join(own)}"
-                    self._expect_none(relation, link.parent, list(link.pairs), present, name)
-
-    def _expect_none(
-        self,
-        relation: Relation,
-        parent: str,
-        pairs: Iterable[tuple[str, str]],
-        present: str,
-        name: str,
-    ) -> None:
-        same = " AND ".join(f"p.{quote(there)} = c.{quote(own)}" for own, there in pairs)
-        row = self.connection.execute(
-            f"SELECT count(*) FROM {quote(relation.name)} AS c WHERE {present} "
-            f"AND NOT EXISTS (SELECT FROM {quote(parent)} AS p WHERE {same})".encode()
-        ).fetchone()
-        if row and row[0]:
-            raise _refusal(relation, name, f"{row[0]} generated rows have no row in {parent}.")
 
     # -- one relation --------------------------------------------------------------------------
 
@@ -259,7 +222,7 @@ class _Filler:
                 later = plan_rows(self.design, target, self.postponed, self.seed, {})
                 names = [there for _, there in link.pairs]
                 if not set(names) <= later.keys.by_row:
-                    raise _refusal(
+                    raise refusal(
                         recipe.relation,
                         "+".join(link.columns),
                         f"It and {link.parent} each need a row of the other first.",
@@ -290,7 +253,7 @@ class _Filler:
             passed = int(row[0]) if row else 0
             if fewest is None or passed < fewest:
                 worst, fewest = rule.name, passed
-        return _refusal(
+        return refusal(
             relation,
             worst or "its keys",
             f"No generated row of {relation.name} satisfies it.",
@@ -305,40 +268,6 @@ class _Filler:
             f"SELECT setval(pg_get_serial_sequence({table}, {quote_literal(column)}), "
             f"coalesce(max({quote(column)}), 1), max({quote(column)}) IS NOT NULL) "
             f"FROM {quote(relation.name)}",
-        )
-
-    def _link_later(self, relation: Relation, link: Link) -> None:
-        """Link the rows of a relation to a parent that was filled after it."""
-        missing = list(link.null_columns)
-        scope = tuple(c for c in link.columns if c not in missing)
-        shelf = self.parents.shelf(link, scope, [])
-        if not shelf.rows:
-            return
-        alone = any(
-            set(u.columns) <= set(link.columns)
-            for u in relation.uniques
-        )  # fmt: skip
-        u = Draws(self.seed, relation.name).u("+".join(link.columns), "later")
-        count = "n.a13_n" if scope else f"{shelf.rows}::bigint"
-        pick = "s.a13_g" if alone else f"pg_temp.a13_zipf({u}, {count})"
-        keep = "" if alone else f" AND {u} >= 0.15"
-        within = ", ".join(quote(c) for c in scope)
-        over = f"PARTITION BY {within} ORDER BY ctid" if scope else "ORDER BY ctid"
-        counted = ""
-        if scope:
-            same = " AND ".join(f"n.{quote(link.there(c))} = s.{quote(c)}" for c in scope)
-            counted = f" JOIN {shelf.counts} AS n ON {same}"
-        picked = (
-            f"SELECT s.*, {pick} AS a13_o FROM (SELECT ctid AS a13_row"
-            f"{', ' + within if within else ''}, row_number() OVER ({over}) AS a13_g "
-            f"FROM {quote(relation.name)}) AS s{counted} WHERE true{keep}"
-        )
-        same = "".join(f" AND p.{quote(link.there(c))} = s.{quote(c)}" for c in scope)
-        changes = ", ".join(f"{quote(c)} = p.{quote(link.there(c))}" for c in missing)
-        self._guard(
-            relation,
-            f"UPDATE {quote(relation.name)} AS t SET {changes} FROM ({picked}) AS s "
-            f"JOIN {shelf.table} AS p ON p.a13_o = s.a13_o{same} WHERE t.ctid = s.a13_row",
         )
 
     def _hide_indexes(self, relation: Relation) -> bool:
@@ -363,22 +292,9 @@ class _Filler:
         except (psycopg.IntegrityError, psycopg.DataError) as error:
             name = error.diag.constraint_name or error.diag.column_name or "its types"
             text = error.diag.message_primary or str(error).splitlines()[0]
-            raise _refusal(
+            raise refusal(
                 relation, name, f"PostgreSQL says: {text}.", sqlstate=error.sqlstate or ""
             ) from error
-
-
-def _refusal(
-    relation: Relation, constraint: str, why: str, *, hint: str = "", sqlstate: str = ""
-) -> DesignError:
-    return DesignError(
-        f"No valid rows could be made for {relation.name}: {constraint}. {why}",
-        hint=hint,
-        element=f"constraint:{relation.name}.{constraint}",
-        relation=relation.name,
-        constraint=constraint,
-        sqlstate=sqlstate,
-    )
 
 
 def _canonical(design: Design) -> Design:

@@ -12,10 +12,17 @@ from ..domain.identifiers import quote
 
 
 class Layers:
-    """A growing SELECT. `columns` are the names that its topmost layer gives."""
+    """A growing SELECT. `columns` are the names that its topmost layer gives.
+
+    Whoever adds a layer keeps count: `exact` while each number gives one row, `sorted` while rows
+    come in the order of their numbers, `room` for how many rows there can be (None: any number).
+    """
 
     def __init__(self, rows: int) -> None:
         self.columns: list[str] = ["a13_g"]
+        self.exact = True
+        self.sorted = True
+        self.room: int | None = None
         self.sql = f"SELECT g AS a13_g FROM generate_series(1::bigint, {rows}::bigint) AS s(g)"
 
     def add(
@@ -37,6 +44,10 @@ class Layers:
         condition = f"\nWHERE {where}" if where else ""
         self.sql = f"SELECT {', '.join(listed)}\nFROM ({self.sql}\nOFFSET 0) AS s{joins}{condition}"
         self.columns = [*kept, *values]
+
+    def limit(self, room: int) -> None:
+        """There is room for so many rows at most."""
+        self.room = room if self.room is None else min(self.room, room)
 
     def has(self, name: str) -> bool:
         """The topmost layer gives that column."""

@@ -78,10 +78,6 @@ class Parents:
             self._shelves[key] = self._build(link.parent, columns, inside, parts)
         return self._shelves[key]
 
-    def forget(self, relation: str) -> None:
-        """Drop what was noted about a relation whose keys change."""
-        self._shelves = {k: s for k, s in self._shelves.items() if k[0] != relation}
-
     def _build(
         self,
         parent: str,

@@ -14,11 +14,12 @@ from ..domain.design import Column, Unique
 from ..domain.expressions import parse_predicate
 from ..domain.identifiers import quote, quote_literal, shorten
 from .layers import Layers
-from .shapes import Domain, bare, column_types, conjuncts, literal_text, parse_tree
+from .shapes import Domain, column_types
+from .trees import bare, conjuncts, literal_text, parse_tree
 from .values import at_index, few_values
 
 if TYPE_CHECKING:
-    from .rows import Recipe
+    from .recipe import Recipe
 
 _MOST_CHOICES = 64
 

@@ -8,14 +8,13 @@ The database is left as it was found.
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
 
 from ..domain.design import Design
-from ..domain.identifiers import quote, quote_literal
 from ..domain.measurement import IndexTrial, QueryMeasurement, TuningReport
 from ..domain.naming import index_name
 from ..domain.plan import Budget
@@ -23,13 +22,14 @@ from ..domain.progress import Report, silent
 from ..domain.workload import WorkloadQuery
 from ..errors import DesignError
 from .advice import advise
-from .candidates import Candidate, ColumnFacts, Existing, candidates
+from .candidates import Candidate, candidates
 from .compile import compile_index
 from .measure import percentile, time_draws
 from .plans import blocks, indexes_used, root_of, summary
 from .sampling import Draw, Sampler
 from .server import Server
 from .sessions import Prepared, Session, prepare, session_role
+from .trial_indexes import TrialIndexes, column_facts, existing_indexes
 
 GAIN = 0.20
 _SAME = 0.10  # two times within this share of each other are the same
@@ -92,7 +92,7 @@ def tune(
             tuner.eliminate()
             return tuner.report_of(missed)
         finally:
-            tuner.clean_up()
+            tuner.indexes.clean_up()
 
 
 class _Tuner:
@@ -114,15 +114,9 @@ class _Tuner:
         self.sampler = Sampler(plain, design, seed)
         self.cases: list[_Case] = []
         self.trials: dict[tuple[str, str], IndexTrial] = {}
-        self.built: dict[str, Candidate] = {}
+        self.indexes = TrialIndexes(plain, design, build_seconds=budget.index_build_seconds)
         self.kept: list[Candidate] = []
         self.notes: list[str] = []
-        self.extensions: list[str] = []
-        # A dropped index must not come back as a surprise: its name is asked for once.
-        self.taken = {
-            str(row[0])
-            for row in plain.execute("SELECT relname FROM pg_class WHERE relkind IN ('i', 'I')")
-        }
 
     # -- one query -----------------------------------------------------------------------------
 
@@ -193,13 +187,17 @@ class _Tuner:
         """Build an index, measure the query with it, and drop it again."""
         relation = self.design.relation(candidate.relation)
         name = index_name(relation, candidate.index)
-        if name in self.taken or name in self.built or (name, case.query.name) in self.trials:
+        if (
+            name in self.indexes.taken
+            or name in self.indexes.built
+            or (name, case.query.name) in self.trials
+        ):
             return None
         try:
             statement = compile_index(relation, candidate.index, concurrently=False)
         except DesignError:
             return None  # an expression that may not be indexed
-        built = self._build(candidate, name, statement.sql)
+        built = self.indexes.build(candidate, name, statement.sql)
         if isinstance(built, str):
             trial = IndexTrial(
                 relation=relation.name, index=candidate.index, ddl=statement.sql,
@@ -214,9 +212,10 @@ class _Tuner:
         if used:
             after = self._time(case)
             case.blocks = self._blocks(case)
-        self._drop(name)
+        self.indexes.drop(name)
         gain = 1 - after / case.now_ms if case.now_ms else 0.0
-        reason = "the plan does not use it" if not used else f"{gain:.0%} faster"
+        change = f"{gain:.0%} faster" if gain >= 0 else f"{-gain:.0%} slower"
+        reason = change if used else "the plan does not use it"
         if used and gain < GAIN:
             reason += f", which is less than the {GAIN:.0%} that an index must bring"
         trial = IndexTrial(
@@ -238,7 +237,7 @@ class _Tuner:
     def _keep(self, case: _Case, candidate: Candidate) -> None:
         relation = self.design.relation(candidate.relation)
         name = index_name(relation, candidate.index)
-        self._build(candidate, name, self._ddl(candidate))
+        self.indexes.build(candidate, name, self._ddl(candidate))
         self.kept.append(candidate)
         case.kept.append(candidate)
         case.now_ms = self._time(case)
@@ -249,17 +248,17 @@ class _Tuner:
         """Take each kept index away once more, the largest first; leave it away if nobody minds."""
         if len(self.kept) < 2:
             return
-        sizes = {self._name(c): self._size(self._name(c)) for c in self.kept}
+        sizes = {self._name(c): self.indexes.size(self._name(c)) for c in self.kept}
         for candidate in sorted(self.kept, key=lambda c: -sizes[self._name(c)]):
             name = self._name(candidate)
-            self._drop(name)
+            self.indexes.drop(name)
             slower = False
             for case in self.cases:
                 now = self._time(case)
                 grown = now > case.now_ms * (1 + 2 * _SAME)
                 slower |= grown and not (now <= case.target_ms / 2)
             if slower:
-                self._build(candidate, name, self._ddl(candidate))
+                self.indexes.build(candidate, name, self._ddl(candidate))
             else:
                 self.kept.remove(candidate)
                 for case in self.cases:
@@ -308,55 +307,7 @@ class _Tuner:
     def _helped(self, case: _Case) -> bool:
         return case.now_ms <= case.before_ms * (1 - GAIN)
 
-    def clean_up(self) -> None:
-        """Drop what was built."""
-        for name in list(self.built):
-            self._drop(name)
-        for name in self.extensions:
-            self.plain.execute(f"DROP EXTENSION IF EXISTS {name}".encode())
-
     # -- the server ----------------------------------------------------------------------------
-
-    def _build(self, candidate: Candidate, name: str, ddl: str) -> tuple[float, int] | str:
-        """Seconds and bytes of a new index, or why it could not be built."""
-        timeout = str(max(1, round(self.budget.index_build_seconds * 1000)))
-        started = time.perf_counter()
-        try:
-            self._extension(candidate)
-            self.plain.execute("SELECT set_config('statement_timeout', %s, false)", (timeout,))
-            self.plain.execute(ddl.encode())
-            self.built[name] = candidate
-            if any(key.expression for key in candidate.index.keys):
-                relation = self.design.relation(candidate.relation).name
-                self.plain.execute(f"ANALYZE {quote(relation)}".encode())
-        except psycopg.errors.QueryCanceled:
-            return f"it was not built within {self.budget.index_build_seconds:g} s"
-        except psycopg.Error as error:
-            return f"PostgreSQL did not build it: {error.diag.message_primary or error}"
-        finally:
-            self.plain.execute("RESET statement_timeout")
-        return time.perf_counter() - started, self._size(name)
-
-    def _extension(self, candidate: Candidate) -> None:
-        classes = {key.operator_class for key in candidate.index.keys}
-        if not classes & {"gin_trgm_ops", "gist_trgm_ops"} or "pg_trgm" in self.extensions:
-            return
-        row = self.plain.execute(
-            "SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"
-        ).fetchone()
-        if row and not row[0]:
-            self.plain.execute("CREATE EXTENSION pg_trgm SCHEMA public")
-            self.extensions.append("pg_trgm")
-
-    def _drop(self, name: str) -> None:
-        self.plain.execute(f"DROP INDEX IF EXISTS {quote(name)}".encode())
-        self.built.pop(name, None)
-
-    def _size(self, name: str) -> int:
-        row = self.plain.execute(
-            f"SELECT pg_relation_size({quote_literal(quote(name))}::regclass)".encode()
-        ).fetchone()
-        return int(row[0]) if row else 0
 
     def _time(self, case: _Case) -> float:
         """The percentile of the objective over the case's draws, in ms; a timeout counts in full.
@@ -398,8 +349,10 @@ class _Tuner:
     def _blocks(self, case: _Case) -> float:
         """Blocks that an execution touches, on average over some draws and the slowest."""
         chosen = list({id(d): d for d in (case.slowest, *case.draws[:_PLANS])}.values())
-        counts = [sum(blocks(self._analyzed(case, draw))) for draw in chosen]
-        return sum(counts) / len(counts)
+        plans = [self._analyzed(case, draw) for draw in chosen]
+        if not all(plans):
+            return math.inf  # one of them does not end in time
+        return sum(sum(blocks(plan_json)) for plan_json in plans) / len(plans)
 
     def _uses(self, case: _Case, name: str) -> bool:
         return any(name in indexes_used(self._plan(case, d)) for d in case.draws[:_PLANS])
@@ -415,32 +368,3 @@ class _Tuner:
         for key, trial in self.trials.items():
             if key[0] == name:
                 self.trials[key] = trial.model_copy(update={"reason": reason})
-
-
-def existing_indexes(connection: psycopg.Connection) -> list[Existing]:
-    """The valid indexes of the public schema."""
-    rows = connection.execute(
-        "SELECT t.relname, m.amname, i.indpred IS NOT NULL, "
-        "array(SELECT coalesce(a.attname, '') "
-        "FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(n, o)"
-        " LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.n AND k.n > 0"
-        " WHERE k.o <= i.indnkeyatts ORDER BY k.o) "
-        "FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid "
-        "JOIN pg_class AS t ON t.oid = i.indrelid JOIN pg_am AS m ON m.oid = c.relam "
-        "WHERE t.relnamespace = 'public'::regnamespace AND i.indisvalid"
-    ).fetchall()
-    return [
-        Existing(relation=row[0], method=row[1], partial=row[2], keys=tuple(row[3])) for row in rows
-    ]
-
-
-def column_facts(connection: psycopg.Connection) -> dict[tuple[str, str], ColumnFacts]:
-    """What ANALYZE gathered, by relation and column."""
-    rows = connection.execute(
-        "SELECT tablename, attname, n_distinct, avg_width, coalesce(correlation, 0) "
-        "FROM pg_stats WHERE schemaname = 'public'"
-    ).fetchall()
-    return {
-        (row[0], row[1]): ColumnFacts(distinct=row[2], width_bytes=row[3], correlation=row[4])
-        for row in rows
-    }
