@@ -75,6 +75,16 @@ class FieldFact:
 
 
 @dataclass(slots=True)
+class RawField:
+    """A field not yet read: written text, or the cells of a row by kind of column."""
+
+    entity: str
+    line: int
+    text: str = ""
+    cells: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class EntityFact:
     """A thing that the PRD says is stored."""
 

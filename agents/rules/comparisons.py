@@ -10,12 +10,10 @@ from __future__ import annotations
 import re
 
 from ...domain.design import Check
-from ...domain.identifiers import quote_literal
 from ...domain.types import family
 from .book import Book, Draft, Statement
-from .columns import column_at_end, column_at_start, find_column, subject_draft
-from .elements import check_ref, column_ref, values_ref
-from .modifiers import default_sql
+from .columns import column_at_end, column_at_start, subject_draft
+from .elements import check_ref, column_ref
 from .vocabulary import Vocabulary
 from .words import find_duration, number_of
 
@@ -35,22 +33,28 @@ _OPERATORS: tuple[tuple[str, str], ...] = (
     (r"before|earlier than|less than|lower than|smaller than|shorter than|below|under|<", "<"),
     (r"equals?|equal to|the same as", "="),
 )  # fmt: skip
+
+
 _COMPARE = tuple(
     (re.compile(rf"(?:^|(?<=[\s(]))(?:{p})(?=[\s\d]|$)" if not re.search(r"[<>≥≤]", p)
                 else rf"(?:^|(?<=[\s(\w]))(?:{p})(?=[\s\d-]|$)", re.I), op)
     for p, op in _OPERATORS
 )  # fmt: skip
-_AUXILIARY = re.compile(
+
+
+AUXILIARY = re.compile(
     r"(?:\s+(?:is|are|be|must|shall|should|has|have|to|can|may|always|never|not|the|a|an|only|"
     r"will|date|strictly))+\s*$",
     re.I,
 )
+
+
 _SPAN = re.compile(r"\b(?:lasts?|duration|takes?|length)\b", re.I)
 
 
 def read_comparison(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
     """ "ends after it starts", "not before issued_on", "must be positive"."""
-    draft = _draft(book, vocabulary, statement)
+    draft = draft_of(book, vocabulary, statement)
     if draft is None or len(statement.text) > 400:
         return False
     served = False
@@ -61,7 +65,7 @@ def read_comparison(book: Book, vocabulary: Vocabulary, statement: Statement) ->
     return served
 
 
-def _draft(book: Book, vocabulary: Vocabulary, statement: Statement) -> Draft | None:
+def draft_of(book: Book, vocabulary: Vocabulary, statement: Statement) -> Draft | None:
     if statement.column:
         return book.drafts.get(statement.subject)
     return subject_draft(book, vocabulary, statement.text, statement.subject)
@@ -74,7 +78,7 @@ def _clause(draft: Draft, statement: Statement, clause: str) -> bool:
         match = pattern.search(clause)
         if match is None:
             continue
-        left_text = _AUXILIARY.sub("", " " + clause[: match.start()].strip()).strip()
+        left_text = AUXILIARY.sub("", " " + clause[: match.start()].strip()).strip()
         right_text = clause[match.end() :].strip()
         left = column_at_end(draft, left_text) if left_text else None
         if left is None and (statement.column or not left_text):
@@ -98,9 +102,9 @@ def _compare(
             return False
         sign = "-" if number[1].startswith("-") else ""
         literal = f"{sign}{value:g}" if value < 1e6 else f"{sign}{int(value)}"
-        return _check(draft, statement, f"{left} {operator} {literal}", left)
+        return add_check(draft, statement, f"{left} {operator} {literal}", left)
     if re.match(r"(?i)zero\b", right_text) and kind in ("integer", "numeric", "float"):
-        return _check(draft, statement, f"{left} {operator} 0", left)
+        return add_check(draft, statement, f"{left} {operator} 0", left)
     right_text = re.sub(r"(?i)^(?:it|they|that|those)\s+", "", right_text)
     right = column_at_start(draft, right_text)
     if right is None or right == left:
@@ -110,10 +114,10 @@ def _compare(
         return False
     if kind in ("text", "boolean", "json") and operator not in ("=", "<>"):
         return False
-    return _check(draft, statement, f"{left} {operator} {right}", left)
+    return add_check(draft, statement, f"{left} {operator} {right}", left)
 
 
-def _check(draft: Draft, statement: Statement, expression: str, *columns: str) -> bool:
+def add_check(draft: Draft, statement: Statement, expression: str, *columns: str) -> bool:
     check = draft.add_check(
         Check(expression=expression, text=statement.source.quote, sources=(statement.source,))
     )
@@ -132,7 +136,7 @@ def _span(draft: Draft, statement: Statement, operator: str, right_text: str) ->
     words = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks", "s": "seconds"}.get(unit)
     if words is None or not draft.columns[start].type.startswith("timestamp"):
         return False
-    return _check(draft, statement, f"{end} - {start} {operator} interval '{amount:g} {words}'")
+    return add_check(draft, statement, f"{end} - {start} {operator} interval '{amount:g} {words}'")
 
 
 def range_of(draft: Draft) -> tuple[str, str] | None:
@@ -166,9 +170,13 @@ _NEGATIVE = re.compile(
     r"below zero)\b|\bnon-?negative\b",
     re.I,
 )
+
+
 _POSITIVE = re.compile(
     r"\b(?:must|is|are|has to|have to|always|be) (?:be )?(?:always )?positive\b", re.I
 )
+
+
 _START_AT = re.compile(r"\b(?:starts?|begins?|counts?) (?:at|with|from) (\d+)\b", re.I)
 
 
@@ -178,13 +186,13 @@ def _sign(draft: Draft, statement: Statement, clause: str) -> bool:
         if match is None:
             continue
         left = (
-            column_at_end(draft, _AUXILIARY.sub("", " " + clause[: match.start()]).strip())
+            column_at_end(draft, AUXILIARY.sub("", " " + clause[: match.start()]).strip())
             or statement.column
         )
         if not left or family(draft.columns[left].type) not in ("integer", "numeric", "float"):
             return False
         number = match[1] if match.lastindex else ""
-        return _check(draft, statement, f"{left} {bound.format(number)}", left)
+        return add_check(draft, statement, f"{left} {bound.format(number)}", left)
     return False
 
 
@@ -216,238 +224,8 @@ def read_all_columns(book: Book, vocabulary: Vocabulary, statement: Statement) -
         numbers = [n for n in numbers if "quantity" in n]
     for name in numbers:
         if not any(c.expression.startswith(f"{name} >") for c in draft.checks):
-            _check(draft, statement, f"{name} {bound}", name)
+            add_check(draft, statement, f"{name} {bound}", name)
     return bool(numbers)
-
-
-_IFF = re.compile(
-    r"\b(?:set|given|filled|present|not null|not empty|required|exists?)\s+(if and only if|only "
-    r"(?:if|when|while)|exactly when|"
-    r"if|when|once|for)\s+(?:the\s+)?(.{1,80})$",
-    re.I,
-)
-_EMPTY = re.compile(
-    r"\b(?:empty|null|not set)\s+(unless|if|when|while)\s+(?:the\s+)?(.{1,80})$", re.I
-)
-
-
-def read_condition(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
-    """ "cancelled_at is set if and only if status is cancelled"."""
-    draft = _draft(book, vocabulary, statement)
-    if draft is None:
-        return _state_has(book, vocabulary, statement)
-    for pattern, filled in ((_IFF, True), (_EMPTY, False)):
-        match = pattern.search(statement.text)
-        if match is None:
-            continue
-        lead = _AUXILIARY.sub("", statement.text[: match.start()]).strip()
-        column = (column_at_end(draft, lead) if lead else None) or statement.column
-        condition = _values_condition(draft, match[2])
-        if not column or condition is None or not draft.columns[column].nullable:
-            continue
-        word = match[1].lower()
-        there = f"{column} IS NOT NULL"
-        if "and only" in word or "exactly" in word:
-            expression = f"({there}) = ({condition})"
-        elif (filled and word.startswith("only")) or (not filled and word == "unless"):
-            expression = f"{column} IS NULL OR {condition}"
-        elif filled:
-            expression = f"NOT ({condition}) OR {there}"
-        else:
-            expression = f"NOT ({condition}) OR {column} IS NULL"
-        return _check(draft, statement, expression, column)
-    return _state_has(book, vocabulary, statement)
-
-
-_STATE_HAS = re.compile(
-    r"\b(?:that|which|who) (?:is|are) ([\w' ]{2,60}?) (?:has|have|must have|needs?|needs? to "
-    r"have) (?:an? |the )?([\w' ]{2,40})",
-    re.I,
-)
-
-
-def _state_has(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
-    """ "A ticket that is solved or closed has a solved at; the others have none."."""
-    match = _STATE_HAS.search(statement.text)
-    draft = subject_draft(book, vocabulary, statement.text, statement.subject)
-    if match is None or draft is None:
-        return False
-    condition = _values_condition(draft, match[1])
-    column = column_at_start(draft, match[2])
-    if condition is None or column is None or not draft.columns[column].nullable:
-        return False
-    others = bool(
-        re.search(
-            r"\b(?:the )?others? (?:have|has) (?:none|no)|\botherwise (?:it is )?(?:empty|null|"
-            r"none)",
-            statement.text,
-            re.I,
-        )
-    )
-    there = f"{column} IS NOT NULL"
-    expression = f"({there}) = ({condition})" if others else f"NOT ({condition}) OR {there}"
-    return _check(draft, statement, expression, column)
-
-
-def _values_condition(draft: Draft, words: str) -> str | None:
-    """ "status is solved or closed", "solved or closed" → `status IN ('solved', 'closed')`."""
-    lowered = " " + re.sub(r"[`'\",.]", " ", words.lower().replace("_", " ")) + " "
-    for column in draft.columns.values():
-        found = [v for v in column.values if f" {v.lower().replace('_', ' ')} " in lowered]
-        if found and (
-            column.name in ("status", "state", "stage", "kind", "type")
-            or column.name.replace("_", " ") in lowered
-        ):
-            if len(found) == 1:
-                return f"{column.name} = {quote_literal(found[0])}"
-            return f"{column.name} IN ({', '.join(quote_literal(v) for v in found)})"
-        if (
-            column.type == "boolean"
-            and column.name.removeprefix("is_").replace("_", " ") in lowered
-        ):
-            return column.name
-    return None
-
-
-_EITHER = re.compile(
-    r"\b(either|exactly one of|at least one of|one of)\s+(?:the\s+)?(`?[\w ]{1,40}?`?)\s+(?:or|"
-    r"and)\s+(?:the\s+)?(`?[\w ]{1,40}?`?)\s+"
-    r"(?:is|are|must be|has to be|must|has)\b(.{0,60})",
-    re.I,
-)
-
-
-def read_either(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
-    """ "either value or value_text is given"."""
-    match = _EITHER.search(statement.text)
-    draft = _draft(book, vocabulary, statement)
-    if match is None or draft is None:
-        return False
-    left, right = find_column(draft, match[2]), find_column(draft, match[3])
-    if left is None or right is None or left == right:
-        return False
-    one = match[1].lower() == "exactly one of" or "not both" in statement.text.lower()
-    expression = f"num_nonnulls({left}, {right}) {'= 1' if one else '>= 1'}"
-    for name in (left, right):
-        draft.columns[name].nullable = True
-    return _check(draft, statement, expression, left, right)
-
-
-_FORMULA = re.compile(
-    r"`?\b([a-z_]\w{1,40})`?\s*=\s*`?([a-z_][\w +*/().-]{2,160}?)`?(?=[\s.,;)]|$)(?!\w)"
-)
-_PLUS = re.compile(
-    r"\b([\w' ]{2,50}?) (?:is|equals) (?:the )?([\w' ]{2,40}?) (plus|minus|times|multiplied by) "
-    r"(?:the )?([\w' ]{2,40})$",
-    re.I,
-)
-_SIGNS = {"plus": "+", "minus": "-", "times": "*", "multiplied by": "*"}
-
-
-def read_formula(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
-    """ "total = subtotal + tax", "the line total is the quantity times the unit price"."""
-    draft = book.drafts.get(statement.subject) or subject_draft(
-        book, vocabulary, statement.text, ""
-    )
-    if draft is None:
-        return False
-    text = statement.text.strip().rstrip(".")
-    if match := re.search(r"`?\b([a-z_]\w{1,40})`?\s*=\s*(.{3,200})$", text):
-        target = find_column(draft, match[1])
-        body = re.match(r"[\w\s+*/().-]+", match[2].replace("`", ""))
-        names = re.findall(r"[a-z_]\w*", body[0]) if body else []
-        if (
-            target
-            and names
-            and all(n in draft.columns for n in names)
-            and target not in names
-            and body
-        ):
-            return _generate(book, draft, statement, target, body[0].strip(), names)
-        return False
-    sentence = re.split(r"\.\s", text)[0]
-    if match := _PLUS.search(sentence):
-        target = column_at_end(draft, re.sub(r"^.*?'s ", "", match[1]))
-        left, right = find_column(draft, match[2]), find_column(draft, match[4])
-        if any(
-            name and name.endswith(("_rate", "_percent", "_percentage")) for name in (left, right)
-        ):
-            return False
-        if target and left and right and len({target, left, right}) == 3:
-            return _generate(
-                book,
-                draft,
-                statement,
-                target,
-                f"{left} {_SIGNS[match[3].lower()]} {right}",
-                [left, right],
-            )
-    return False
-
-
-def _generate(
-    book: Book, draft: Draft, statement: Statement, target: str, expression: str, names: list[str]
-) -> bool:
-    column = draft.columns[target]
-    kinds = {family(draft.columns[n].type) for n in [target, *names]}
-    if not kinds <= {"integer", "numeric"} or any(draft.columns[n].generated for n in names):
-        return False
-    if any(draft.columns[n].nullable for n in names):
-        column.nullable = True
-    column.generated, column.default = expression, None
-    statement.serve("rule", column_ref(draft, target))
-    book.decide(
-        f"{draft.name}.{target} is computed by the database",
-        f"The PRD states that it is {expression}.",
-        column_ref(draft, target),
-        source=statement.source,
-    )
-    return True
-
-
-_STATUS_LIST = re.compile(
-    r"\b([\w ]{2,40}?) (?:is|are|can be|must be|may be|has to be)(?: only)?(?: one of)?:? (?:the "
-    r"following:? )?"
-    r"((?:`?\w[\w -]{0,30}`?(?:\s*,\s*(?:or |and )?|\s+or\s+|\s*\|\s*)){1,20}`?\w[\w "
-    r"-]{0,30}`?)\s*$",
-    re.I,
-)
-
-
-def read_values_rule(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
-    """ "Status is one of draft, placed or paid", "new orders start as draft"."""
-    draft = _draft(book, vocabulary, statement)
-    if draft is None:
-        return False
-    text = statement.text.strip().rstrip(".")
-    start = re.search(
-        r"\b(?:starts? (?:as|in|with)|initial (?:status|state) is|defaults? to|is "
-        r"initially)\s+`?([\w -]{2,30})`?",
-        text,
-        re.I,
-    )
-    if start:
-        for column in draft.columns.values():
-            value = next((v for v in column.values if v.lower() == start[1].strip().lower()), None)
-            if value and column.default is None:
-                column.default = default_sql(value, column.type, column.values)
-                statement.serve("rule", column_ref(draft, column.name))
-                return True
-    match = _STATUS_LIST.search(text)
-    if match is None or not re.search(r"one of|,|\|", text):
-        return False
-    name = column_at_end(draft, re.sub(r"^.*?'s ", "", match[1]), most=3)
-    if name is None or family(draft.columns[name].type) != "text":
-        return False
-    values = tuple(
-        v.strip(" `'\"") for v in re.split(r",\s*(?:or |and )?|\s+or\s+|\|", match[2]) if v.strip()
-    )
-    if len(values) < 2 or any(len(v.split()) > 3 for v in values):
-        return False
-    if not draft.columns[name].values:
-        draft.columns[name].values = values
-    statement.serve("rule", values_ref(draft, name))
-    return True
 
 
 _ITSELF = re.compile(
@@ -465,7 +243,7 @@ def read_itself(book: Book, vocabulary: Vocabulary, statement: Statement) -> boo
     key = draft.key_to(draft.name)
     if key is None:
         return False
-    return _check(draft, statement, f"{key.columns[-1]} <> {draft.primary_key[0]}")
+    return add_check(draft, statement, f"{key.columns[-1]} <> {draft.primary_key[0]}")
 
 
 _ANY_CASE = re.compile(
@@ -489,13 +267,4 @@ def read_any_case(book: Book, vocabulary: Vocabulary, statement: Statement) -> b
     return bool(served)
 
 
-READERS = (
-    read_itself,
-    read_any_case,
-    read_formula,
-    read_condition,
-    read_either,
-    read_all_columns,
-    read_values_rule,
-    read_comparison,
-)
+READERS = (read_itself, read_any_case, read_all_columns, read_comparison)

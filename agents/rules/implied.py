@@ -10,7 +10,8 @@ import re
 
 from .book import Book, Draft
 from .elements import foreign_key_ref
-from .links import Link, apply_links
+from .keys import apply_links
+from .links import Link
 from .vocabulary import Vocabulary
 
 _OF_ONE = re.compile(

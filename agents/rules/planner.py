@@ -12,7 +12,7 @@ from ...domain.identifiers import strip_invisible
 from ...domain.redaction import redact
 from ..input import check_text
 from ..planner import Proposal
-from . import comparisons, uniqueness
+from . import comparisons, conditions, deletes, uniqueness
 from .book import Book, Statement
 from .coverage import requirements_of
 from .drafts import Drafter
@@ -25,10 +25,12 @@ from .finish import (
     resolve_elements,
 )
 from .implied import implied_references
-from .links import apply_links, read_links
+from .keys import apply_links
+from .links import read_links
 from .logbook import read_logs
 from .markdown import read_blocks
-from .repair import Repair, repair_failure, repair_findings
+from .refusals import repair_failure
+from .repair import Repair, repair_findings
 from .retention import read_retention
 from .structure import Structure
 from .tenancy import apply_tenancy, find_tenancy, read_privacy, read_role
@@ -143,8 +145,9 @@ def _clauses(statement: Statement) -> list[Statement]:
 def _read_clause(
     book: Book, vocabulary: Vocabulary, statement: Statement, clause: Statement
 ) -> None:
-    if not any(reader(book, vocabulary, clause) for reader in uniqueness.READERS):
-        for reader in comparisons.READERS:
+    keys = (*uniqueness.READERS, *deletes.READERS)
+    if not any(reader(book, vocabulary, clause) for reader in keys):
+        for reader in (*conditions.READERS, *comparisons.READERS):
             reader(book, vocabulary, clause)
     if clause.read and clause is not statement:
         statement.read, statement.kind = True, clause.kind

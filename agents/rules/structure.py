@@ -9,11 +9,11 @@ because whether `customer` is a reference depends on whether customers are store
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ...domain.design import Unread
 from ...domain.identifiers import snake_case
-from .book import Book, EntityFact, SectionRole, Statement, cite
+from .book import Book, EntityFact, RawField, SectionRole, Statement, cite
 from .fields import is_field_list
 from .markdown import (
     Block,
@@ -28,26 +28,24 @@ from .markdown import (
     plain,
     sentences,
 )
+from .recognise import (
+    FIELDS_MARK,
+    REQUIREMENT_ID,
+    entity_name,
+    first_sentence,
+    has_fields,
+    is_field_bullets,
+    is_one_field,
+    looks_like_field,
+    with_captions,
+)
 from .sections import clean_heading, role_of
 from .tables import TableKind, columns_of, kind_of, role_of_table
 from .vocabulary import entity_key
 
 MAX_SENTENCE = 1500
-_FIELDS = re.compile(
-    r"(?:(?:key|main|core|its|the|required|important|basic|typical)\s+)?(?:data\s+)?"
-    r"(?:fields?|attributes?|columns?|properties|campos|atributos|felder|attribute|spalten|champs|"
-    r"attributs|字段|属性|필드|속성)(?:\s+(?:are|include|are:))?\s*[:：]\s*",
-    re.I,
-)
-REQUIREMENT_ID = re.compile(
-    r"^\[?((?:[A-Z]{1,8}[-_]){0,2}[A-Z]{1,8}[-_]?\d{1,4}(?:\.\d{1,3})*[a-z]?)\]?(?=$|[\s:.)—–\-|*])"
-)
-_ENTITY_TAIL = re.compile(
-    r"\s*(?:\((?:table|entity|relation|new)\)|\b(?:table|entity|model))\s*$", re.I
-)
-_ENTITY_HEAD = re.compile(
-    r"^(?:table|entity|model|relation|class|object|entidad|tabelle)\s*[:\-–]?\s+(?=\S)", re.I
-)
+
+
 _ADD_TABLE = re.compile(
     r"\b(?:add|create|introduce|need|new|have)\s+(?:an?\s+|"
     r"the\s+)?(?:new\s+)?[`\"]?(\w{1,63})[`\"]?\s+table\s*"
@@ -55,22 +53,17 @@ _ADD_TABLE = re.compile(
     re.I,
 )  # fmt: skip
 
+
 _PRIORITY = re.compile(
     r"(?:must|should|could)(?: have)?|high|medium|low|critical|p[0-4]|mvp|v\d|[123]", re.I
 )
+
+
 _WONT = re.compile(r"won'?t(?: have)?|out of scope|later|future", re.I)
+
+
 # ": `ship_street`, `ship_city` and the same with `bill_`" at the end of a sentence
 _NAMED_LIST = re.compile(r":\s*(`\w{1,63}`(?:[^`]{1,40}`\w{1,63}`){1,60}[^`]{0,40})$")
-
-
-@dataclass(slots=True)
-class RawField:
-    """A field not yet read: written text, or the cells of a row by kind of column."""
-
-    entity: str
-    line: int
-    text: str = ""
-    cells: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -89,7 +82,7 @@ class Structure:
         self.raw: list[RawField] = []
         self.fences: list[Fence] = []
         self._stack: list[_Level] = [_Level(0, "other")]
-        blocks = list(_with_captions(blocks))
+        blocks = list(with_captions(blocks))
         # A PRD without a data heading states its data anywhere.
         self._loose = not any(
             isinstance(b, Heading) and role_of(b.text) in ("data", "links") for b in blocks
@@ -121,12 +114,12 @@ class Structure:
         if parent.role == "skip":
             self._stack.append(_Level(block.level, "skip", "", text))
             return
-        strong = any(_has_fields(b) for b in following)
+        strong = any(has_fields(b) for b in following)
         in_data = parent.role == "data" or (
             self._loose and parent.role in ("other", "requirements")
         )
-        listed = in_data and any(_is_field_bullets(b) for b in following)
-        named = _entity_name(text)
+        listed = in_data and any(is_field_bullets(b) for b in following)
+        named = entity_name(text)
         if (
             named
             and (strong or (listed and own in (None, "data")))
@@ -233,9 +226,9 @@ class Structure:
             text,
             re.I,
         )
-        if _FIELDS.match(text) and not text[_FIELDS.match(text).end() :].strip():  # type: ignore[union-attr]
+        if FIELDS_MARK.match(text) and not text[FIELDS_MARK.match(text).end() :].strip():  # type: ignore[union-attr]
             head = None
-        elif head is None and _looks_like_field(item.text):
+        elif head is None and looks_like_field(item.text):
             self.raw.append(RawField(level.entity, item.line, item.text))
             for child in item.children:
                 if isinstance(child, Bullets):
@@ -256,12 +249,12 @@ class Structure:
         self, name: str, rest: str, quote: str, line: int, level: _Level, item: Item | None = None
     ) -> bool:
         """`**Name**: …` as an entity, where the section or a "Fields:" mark says that it is one."""
-        named = _entity_name(name)
+        named = entity_name(name)
         body = plain(rest).strip()
-        marked = bool(_FIELDS.search(body[:2000]))
+        marked = bool(FIELDS_MARK.search(body[:2000]))
         allowed = level.role == "data" or (self._loose and level.role in ("other", "requirements"))
         children = [b for b in item.children if isinstance(b, Bullets)] if item else []
-        nested = allowed and any(_is_field_bullets(b) for b in children)
+        nested = allowed and any(is_field_bullets(b) for b in children)
         if not named or not (marked or nested or allowed):
             return False
         if REQUIREMENT_ID.match(name) or (name.rstrip().endswith(".") and not marked):
@@ -279,9 +272,11 @@ class Structure:
         elif body and not marked:
             return False
         aside = named.lower() in ("note", "notes", "example", "examples", "hint", "warning", "tip")
-        if aside and not (marked or nested or is_field_list(_first(body))):
+        if aside and not (marked or nested or is_field_list(first_sentence(body))):
             return False
-        if level.role != "data" and not (marked or nested or is_field_list(_first(body), least=3)):
+        if level.role != "data" and not (
+            marked or nested or is_field_list(first_sentence(body), least=3)
+        ):
             return False
         key = self._entity(named, line, quote)
         self.book.entities[key].marked |= marked
@@ -307,13 +302,13 @@ class Structure:
                 text,
                 re.DOTALL,
             )
-        children = [b for b in item.children if isinstance(b, Bullets) and _is_field_bullets(b)]
-        if match is None and children and _entity_name(text.rstrip(":")):
+        children = [b for b in item.children if isinstance(b, Bullets) and is_field_bullets(b)]
+        if match is None and children and entity_name(text.rstrip(":")):
             key = self._entity(text.strip().rstrip(":"), item.line, item.text)
         elif (
             match is None
-            or not _entity_name(match[1])
-            or not (_FIELDS.search(match[2]) or is_field_list(_first(match[2])))
+            or not entity_name(match[1])
+            or not (FIELDS_MARK.search(match[2]) or is_field_list(first_sentence(match[2])))
         ):
             return False
         else:
@@ -331,7 +326,7 @@ class Structure:
         first = True
         for at, sentence in sentences(raw, line):
             text = plain(sentence)
-            match = _FIELDS.search(text)
+            match = FIELDS_MARK.search(text)
             lead = text[: match.start()].strip(" ,:;—–") if match else ""
             if match and (not lead or len(lead.split()) <= 12 or lead.endswith((".", ","))):
                 self._field_list(key, sentence, at)
@@ -341,7 +336,7 @@ class Structure:
                 first
                 and not entity.marked
                 and not entity.description
-                and (is_field_list(text) or (inline and _is_one_field(text)))
+                and (is_field_list(text) or (inline and is_one_field(text)))
             ):
                 self._field_list(key, sentence, at)
             elif listed := _NAMED_LIST.search(sentence):
@@ -357,7 +352,7 @@ class Structure:
         self._state(plain(text), line, level, subject=key)
 
     def _field_list(self, key: str, raw: str, line: int) -> None:
-        match = _FIELDS.search(raw)
+        match = FIELDS_MARK.search(raw)
         start = match.end() if match else 0
         body = raw[start:]
         self.raw.append(RawField(key, line + raw[:start].count("\n"), body, {"list": body}))
@@ -376,7 +371,7 @@ class Structure:
         elif kind is TableKind.ENTITIES:
             for row in table.rows:
                 cells = _cells(columns, row)
-                name = _entity_name(plain(cells.get("entity", "")))
+                name = entity_name(plain(cells.get("entity", "")))
                 if not name:
                     continue
                 key = self._entity(name, row.line, " | ".join(row.cells))
@@ -395,7 +390,7 @@ class Structure:
         key = ""
         for row in table.rows:
             cells = _cells(columns, row)
-            name = _entity_name(plain(cells.get("entity", "")))
+            name = entity_name(plain(cells.get("entity", "")))
             if name:
                 known = entity_key(name)
                 key = known if known == key else self._entity(name, row.line, " | ".join(row.cells))
@@ -472,96 +467,3 @@ def _cells(columns: dict[str, int], row: Row) -> dict[str, str]:
     return {
         kind: row.cells[at].strip() for kind, at in columns.items() if at < len(row.cells)
     }  # fmt: skip
-
-
-def _first(text: str) -> str:
-    return next((s for _, s in sentences(text, 1)), "")
-
-
-def _entity_name(text: str) -> str:
-    """The words as an entity's name, or "" where they cannot be one."""
-    name = _ENTITY_TAIL.sub("", _ENTITY_HEAD.sub("", " ".join(text.split()).strip("`*_ :")))
-    name = re.sub(r"\s*\([^()]{0,60}\)\s*$", "", name).strip(" :-–—[]")
-    if not name or len(name) > 300 or not re.search(r"[^\W\d_]", name):
-        return ""
-    if len(name.split()) > 5 and not re.search(r"[;'\"]", name) and len(name) < 60:
-        return ""
-    if re.search(r"[.!?]\s", name) or name.lower() in (
-        "fields",
-        "attributes",
-        "columns",
-        "relationships",
-        "rules",
-        "constraints",
-        "general",
-    ):
-        return ""
-    return name
-
-
-def _is_one_field(text: str) -> bool:
-    """True for a body of one field: "name", "total amount (EUR)"; not for "a label"."""
-    head = re.sub(r"\([^()]{0,200}\)", "", text).strip(" .")
-    return (
-        len(head.split()) <= 3
-        and not re.match(r"(?i)(?:an?|the|what|who|how|our|one|see|tbd)\b", head)
-        and is_field_list(text, least=1)
-    )
-
-
-def _has_fields(block: Block) -> bool:
-    if isinstance(block, Table):
-        columns = columns_of([plain(cell) for cell in block.header])
-        return kind_of(columns, entity=True, data=True) is TableKind.FIELDS
-    if isinstance(block, Paragraph):
-        return bool(_FIELDS.match(plain(block.text).strip()))
-    if isinstance(block, Bullets):
-        return any(_FIELDS.match(plain(item.text).strip()) for item in block.items[:3])
-    return False
-
-
-def _is_field_bullets(block: Block) -> bool:
-    if not isinstance(block, Bullets) or not block.items:
-        return False
-    likely = sum(1 for item in block.items if _looks_like_field(item.text))
-    return likely * 2 > len(block.items)
-
-
-def _looks_like_field(raw: str) -> bool:
-    """True for an item such as "`email` (text, unique)", "name: text" or "total amount"."""
-    text = plain(raw).strip()
-    if not text or (text.endswith((".", "?")) and not raw.lstrip().startswith(("`", "**"))):
-        return False
-    head = re.split(r":| — | – | - |\(|,|→|->", text)[0].strip()
-    if not head or len(head.split()) > 5 or REQUIREMENT_ID.match(head):
-        return False
-    if re.match(
-        r"(?i)(?:has|belongs|contains|each|every|must|one|many|when|if|a|an|the|no|"
-        r"relationships?|rules?|constraints?|notes?|indexes|references)\b",
-        head,
-    ):
-        return False
-    return bool(re.search(r"[^\W\d_]", head))
-
-
-def _with_captions(blocks: list[Block]) -> list[Block]:
-    """The blocks with "**Customer**" above a list or a table turned into a heading of level 7."""
-    result: list[Block] = []
-    for at, block in enumerate(blocks):
-        following = blocks[at + 1] if at + 1 < len(blocks) else None
-        if isinstance(block, Paragraph) and len(block.text) < 120 and "\n" not in block.text:
-            mark = leading_mark(block.text)
-            caption = ""
-            if mark and not mark[1].strip(" :"):
-                caption = mark[0]
-            elif (
-                match := re.fullmatch(
-                    r"(?:Table|Entity)?:?\s*`?([A-Za-z]\w{1,62})`?\s*:?", block.text
-                )
-            ) and block.text.endswith((":", "`")):
-                caption = match[1]
-            if caption and isinstance(following, Bullets | Table):
-                result.append(Heading(7, caption, block.line))
-                continue
-        result.append(block)
-    return result

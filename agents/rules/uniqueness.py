@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import re
 
-from ...domain.design import Exclusion, ForeignKey, FunctionalDependency, OnDelete, Unique
+from ...domain.design import Exclusion, Unique
 from ...domain.identifiers import quote_literal
 from .book import Book, Draft, Statement
 from .columns import column_at_end, find_column, subject_draft
 from .comparisons import range_of
 from .drafts import PendingUnique
-from .elements import exclusion_ref, foreign_key_ref, unique_ref
-from .links import Link, apply_links
+from .elements import exclusion_ref, unique_ref
+from .keys import apply_links
+from .links import Link
 from .vocabulary import Vocabulary
 
 
@@ -86,28 +87,38 @@ _ONE_PER = re.compile(
     r"-]{2,60}?)\s+(?:per|for each|for every|for any)\s+(.{2,80}?)(?=[.,;:(]|$)",
     re.I,
 )
+
+
 _UNIQUE_IN = re.compile(
     r"\b([\w '-]{2,60}?)\s+(?:is|are|must be|has to be|have to be)\s+unique\s+(?:within|per|in|"
     r"for|inside|among|across)\s+"
     r"(?:the |an? |each |one )?(.{2,60}?)(?=[.,;:(]|$)",
     re.I,
 )
+
+
 _UNIQUE = re.compile(
     r"\b([\w '-]{2,60}?)\s+(?:is|are|must be|has to be|have to be|must remain)\s+(?:globally |"
     r"always )?unique\b",
     re.I,
 )
+
+
 _COMBINATION = re.compile(
     r"\b(?:combination|pair|tuple)s? of (.{3,80}?) (?:is|are|must be|has to be) unique|\bunique "
     r"(?:combination|pair|key) of (.{3,80}?)(?=[.;]|$)",
     re.I,
 )
+
+
 _NO_TWO = re.compile(
     r"\b(?:no two|two|no)\s+(.{2,40}?)\s+(?:of|in|for|on)\s+(?:one|the same|"
     r"an?)\s+(.{2,40}?)\s+(?:may |can |must |must never |must not |cannot )?"
     r"(?:have|share|with) the same\s+(.{2,40}?)(?=[.,;]|$)",
     re.I,
 )
+
+
 _TWICE = re.compile(
     r"\b(?:only once|at most once|no more than once|not (?:\w+ )?twice|never twice|once only|"
     r"used once)\b",
@@ -276,22 +287,17 @@ def _unique_in(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool
 
 def _combination(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
     match = _COMBINATION.search(statement.text)
-    draft = book.drafts.get(statement.subject) or subject_draft(
-        book, vocabulary, statement.text, ""
-    )
-    if match is None or draft is None:
+    if match is None:
         return False
-    parts = re.split(r"\s+and\s+|,\s*", match[1] or match[2])
-    columns = [
-        column_for(book, vocabulary, draft, p, statement, add=False) for p in parts if p.strip()
-    ]
-    if len(columns) < 2 or any(c is None for c in columns):
-        return False
-    return _serve(
-        draft,
-        statement,
-        Unique(columns=tuple(c for c in columns if c), sources=(statement.source,)),
-    )
+    parts = [p for p in re.split(r"\s+and\s+|,\s*", match[1] or match[2]) if p.strip()]
+    keys = [m.key for m in reversed(vocabulary.mentions(statement.text))]
+    for key in dict.fromkeys([*([statement.subject] if statement.subject else []), *keys]):
+        draft = book.drafts[key]
+        columns = [column_for(book, vocabulary, draft, p, statement, add=False) for p in parts]
+        found = tuple(c for c in columns if c)
+        if len(found) == len(parts) >= 2:
+            return _serve(draft, statement, Unique(columns=found, sources=(statement.source,)))
+    return False
 
 
 def _no_two(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
@@ -341,6 +347,8 @@ def _once(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
 _OVERLAP = re.compile(
     r"\b(?:overlap\w*|double[- ]?book\w*|booked twice|at the same time|same time)\b", re.I
 )
+
+
 _UNLESS = re.compile(r"\b(?:unless|except|ignoring|other than)\b(.{1,80})", re.I)
 
 
@@ -404,126 +412,4 @@ def read_overlap(book: Book, vocabulary: Vocabulary, statement: Statement) -> bo
     return True
 
 
-# Deletes
-
-_DELETE_TOO = re.compile(
-    r"\b(?:deleting|removing|when) (?:an? |the )?(.{2,50}?) (?:is deleted,? |goes,? |is "
-    r"removed,? |are deleted,? )?(?:also )?"
-    r"(?:deletes?|removes?|go(?:es)?)\b(.{2,80})|\b(?:is|are) deleted (?:together "
-    r")?with\b(.{2,60})",
-    re.I,
-)
-_ITS_GO = re.compile(
-    r"\bwhen (?:an? |the )?(.{2,40}?) (?:is (?:deleted|removed)|goes)[, ]+(?:all )?(?:its|their|"
-    r"the) (.{2,60}?)(?: (?:go|are (?:deleted|removed))| too|$)",
-    re.I,
-)
-_KEPT = re.compile(
-    r"\b(?:cannot|can't|must not|may not|never|not) be (?:deleted|removed)\b|\b(?:are|is) never "
-    r"deleted\b",
-    re.I,
-)
-_EMPTIED = re.compile(
-    r"\b(?:becomes? (?:empty|null)|is (?:emptied|set to null|cleared)|loses? (?:its|their))\b", re.I
-)
-
-
-def read_delete(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
-    """What a delete does: cascade, refuse, or empty the reference."""
-    text = statement.text
-    if not re.search(r"(?i)delet|remov|goes|becomes empty", text) or len(text) > 400:
-        return False
-    mentions = vocabulary.parts(text, vocabulary.mentions(text), statement.subject)
-    keys = [m.key for m in mentions]
-    if not keys or re.search(r"(?i)\b(?:but|and) keeps?\b|\bstays?\b.*\bkeep", text):
-        return False
-    if _EMPTIED.search(text):
-        return _on_delete(book, statement, keys, "SET NULL", text)
-    if _KEPT.search(text):
-        parent = book.drafts[keys[0]]
-        children = [book.drafts[k] for k in keys[1:] if book.drafts[k].key_to(parent.name)]
-        if not children and re.search(
-            r"(?i)\b(?:that|which|who) (?:has|have) been|once|ordered|sold|used", text
-        ):
-            children = [d for d in book.drafts.values() if d.key_to(parent.name)]
-            stem = re.search(r"(?i)\b(order|sold|sale|book|us|pa)\w*", text[mentions[0].end :])
-            named = [d for d in children if stem and d.key.startswith(stem[1].lower())]
-            children = named
-        served = [_set_action(child, parent, "RESTRICT") for child in children]
-        served = [ref for ref in served if ref]
-        if served:
-            statement.serve("rule", *served)
-        return bool(served)
-    if _ITS_GO.search(text) or _DELETE_TOO.search(text):
-        parent = book.drafts[keys[0]]
-        served = []
-        for key in keys[1:]:
-            child = book.drafts[key]
-            ref = _set_action(child, parent, "CASCADE")
-            if ref:
-                served.append(ref)
-                if re.search(r"(?i)\band their\b", text):
-                    parent = child
-        if not served:
-            return False
-        statement.serve("rule", *served)
-        return True
-    return False
-
-
-def _on_delete(
-    book: Book, statement: Statement, keys: list[str], action: OnDelete, text: str
-) -> bool:
-    """The reference that a word of the sentence names, "the assignee becomes empty"."""
-    for key in dict.fromkeys(keys):
-        draft = book.drafts[key]
-        for at, reference in enumerate(draft.foreign_keys):
-            column = draft.columns[reference.columns[-1]]
-            word = column.name.removesuffix("_id").replace("_", " ")
-            said = re.search(rf"(?i)\b{re.escape(word)}\b\s+(?:becomes|is)", text)
-            if column.nullable and said:
-                fresh = reference.model_copy(update={"on_delete": action})
-                draft.foreign_keys[at] = fresh
-                statement.serve("rule", foreign_key_ref(draft, fresh))
-                return True
-    return False
-
-
-def _set_action(child: Draft, parent: Draft, action: OnDelete) -> str:
-    for at, key in enumerate(child.foreign_keys):
-        if key.references == parent.name:
-            fresh: ForeignKey = key.model_copy(update={"on_delete": action})
-            child.foreign_keys[at] = fresh
-            return foreign_key_ref(child, fresh)
-    return ""
-
-
-_DETERMINES = re.compile(
-    r"^(?:the |an? |each |every )?(.{2,80}?)\s+(?:functionally )?(?:determines?|identif(?:y|ies) "
-    r"exactly one|→|->)\s+(?:the |an? )?(.{2,80}?)[.]?$",
-    re.I,
-)
-
-
-def read_dependency(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
-    """ "The postal code determines the city" as a functional dependency."""
-    match = _DETERMINES.match(statement.text.strip())
-    if match is None or statement.role not in ("data", "rules", "requirements"):
-        return False
-    options = [book.drafts[statement.subject]] if statement.subject else list(book.drafts.values())
-    served = False
-    for draft in options:
-        left = [find_column(draft, w) for w in re.split(r"\s+and\s+|,\s*", match[1])]
-        right = [find_column(draft, w) for w in re.split(r"\s+and\s+(?:the )?|,\s*", match[2])]
-        if left and right and all(left) and all(right) and not set(left) & set(right):
-            dependency = FunctionalDependency(
-                determinant=tuple(c for c in left if c), dependent=tuple(c for c in right if c),
-                sources=(statement.source,),
-            )  # fmt: skip
-            draft.dependencies.append(dependency)
-            statement.serve("rule", *(f"column:{draft.name}.{c}" for c in (*left, *right)))
-            served = True
-    return served
-
-
-READERS = (read_overlap, read_unique, read_delete, read_dependency)
+READERS = (read_overlap, read_unique)
