@@ -40,7 +40,15 @@ from .recognise import (
     with_captions,
 )
 from .sections import clean_heading, role_of
-from .tables import TableKind, columns_of, kind_of, role_of_table
+from .tables import (
+    TableKind,
+    cells_of,
+    columns_of,
+    is_dropped,
+    kind_of,
+    role_of_table,
+    without_priority,
+)
 from .vocabulary import entity_key
 
 MAX_SENTENCE = 1500
@@ -52,14 +60,6 @@ _ADD_TABLE = re.compile(
     r"\(([^()]{1,1000}(?:\([^()]{0,200}\)[^()]{0,400}){0,20})\)",
     re.I,
 )  # fmt: skip
-
-
-_PRIORITY = re.compile(
-    r"(?:must|should|could)(?: have)?|high|medium|low|critical|p[0-4]|mvp|v\d|[123]", re.I
-)
-
-
-_WONT = re.compile(r"won'?t(?: have)?|out of scope|later|future", re.I)
 
 
 # ": `ship_street`, `ship_city` and the same with `bill_`" at the end of a sentence
@@ -365,12 +365,12 @@ class Structure:
         kind = kind_of(columns, entity=bool(level.entity), data=level.role == "data")
         if kind is TableKind.FIELDS and level.entity:
             for row in table.rows:
-                self.raw.append(RawField(level.entity, row.line, "", _cells(columns, row)))
+                self.raw.append(RawField(level.entity, row.line, "", cells_of(columns, row)))
         elif kind is TableKind.ENTITY_FIELDS:
             self._entity_field_rows(table, columns)
         elif kind is TableKind.ENTITIES:
             for row in table.rows:
-                cells = _cells(columns, row)
+                cells = cells_of(columns, row)
                 name = entity_name(plain(cells.get("entity", "")))
                 if not name:
                     continue
@@ -389,7 +389,7 @@ class Structure:
     def _entity_field_rows(self, table: Table, columns: dict[str, int]) -> None:
         key = ""
         for row in table.rows:
-            cells = _cells(columns, row)
+            cells = cells_of(columns, row)
             name = entity_name(plain(cells.get("entity", "")))
             if name:
                 known = entity_key(name)
@@ -409,9 +409,9 @@ class Structure:
         if found and len(pairs[0][1]) <= 16:
             requirement = found[1]
         body = [cell for _, cell in pairs[1 if requirement else 0 :]]
-        if len(body) > 1 and any(_WONT.fullmatch(cell) for cell in body):
+        if is_dropped(body):
             return
-        body = body[:1] + [c for c in body[1:] if not _PRIORITY.fullmatch(c)]
+        body = without_priority(body)
         self._state(
             " | ".join(body), row.line, level, requirement=requirement, role=role, cells=pairs
         )  # fmt: skip
@@ -461,9 +461,3 @@ class Structure:
                 requirement=requirement, heading=level.heading, cells=cells, block=block or line,
             )
         )  # fmt: skip
-
-
-def _cells(columns: dict[str, int], row: Row) -> dict[str, str]:
-    return {
-        kind: row.cells[at].strip() for kind, at in columns.items() if at < len(row.cells)
-    }  # fmt: skip

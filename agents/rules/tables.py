@@ -6,6 +6,7 @@ import re
 from enum import Enum, auto
 
 from .book import SectionRole
+from .markdown import Row
 
 
 class TableKind(Enum):
@@ -97,3 +98,28 @@ def role_of_table(header: list[str], columns: dict[str, int]) -> SectionRole | N
     if "id" in columns and any(re.search(r"(?i)requirement|description|story", h) for h in header):
         return "requirements"
     return None
+
+
+_PRIORITY = re.compile(
+    r"(?:must|should|could)(?: have)?|high|medium|low|critical|p[0-4]|mvp|v\d|[123]", re.I
+)
+
+
+_WONT = re.compile(r"won'?t(?: have)?|out of scope|later|future", re.I)
+
+
+def is_dropped(cells: list[str]) -> bool:
+    """True for a requirement that the PRD marks as not to be built ("Won't")."""
+    return len(cells) > 1 and any(_WONT.fullmatch(cell) for cell in cells)
+
+
+def without_priority(cells: list[str]) -> list[str]:
+    """The cells without those that only tell a priority ("Must", "P1")."""
+    return cells[:1] + [cell for cell in cells[1:] if not _PRIORITY.fullmatch(cell)]
+
+
+def cells_of(columns: dict[str, int], row: Row) -> dict[str, str]:
+    """The cells of a row by kind of column."""
+    return {
+        kind: row.cells[at].strip() for kind, at in columns.items() if at < len(row.cells)
+    }  # fmt: skip
