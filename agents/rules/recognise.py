@@ -131,3 +131,13 @@ def with_captions(blocks: list[Block]) -> list[Block]:
                 continue
         result.append(block)
     return result
+
+
+ADD_TABLE = re.compile(
+    r"\b(?:add|create|introduce|need|new|have)\s+(?:an?\s+|"
+    r"the\s+)?(?:new\s+)?[`\"]?(\w{1,63})[`\"]?\s+table\s*"
+    r"\(([^()]{1,1000}(?:\([^()]{0,200}\)[^()]{0,400}){0,20})\)",
+    re.I,
+)  # fmt: skip
+# ": `ship_street`, `ship_city` and the same with `bill_`" at the end of a sentence
+NAMED_LIST = re.compile(r":\s*(`\w{1,63}`(?:[^`]{1,40}`\w{1,63}`){1,60}[^`]{0,40})$")

@@ -29,7 +29,9 @@ from .markdown import (
     sentences,
 )
 from .recognise import (
+    ADD_TABLE,
     FIELDS_MARK,
+    NAMED_LIST,
     REQUIREMENT_ID,
     entity_name,
     first_sentence,
@@ -52,18 +54,6 @@ from .tables import (
 from .vocabulary import entity_key
 
 MAX_SENTENCE = 1500
-
-
-_ADD_TABLE = re.compile(
-    r"\b(?:add|create|introduce|need|new|have)\s+(?:an?\s+|"
-    r"the\s+)?(?:new\s+)?[`\"]?(\w{1,63})[`\"]?\s+table\s*"
-    r"\(([^()]{1,1000}(?:\([^()]{0,200}\)[^()]{0,400}){0,20})\)",
-    re.I,
-)  # fmt: skip
-
-
-# ": `ship_street`, `ship_city` and the same with `bill_`" at the end of a sentence
-_NAMED_LIST = re.compile(r":\s*(`\w{1,63}`(?:[^`]{1,40}`\w{1,63}`){1,60}[^`]{0,40})$")
 
 
 @dataclass(slots=True)
@@ -339,7 +329,7 @@ class Structure:
                 and (is_field_list(text) or (inline and is_one_field(text)))
             ):
                 self._field_list(key, sentence, at)
-            elif listed := _NAMED_LIST.search(sentence):
+            elif listed := NAMED_LIST.search(sentence):
                 self._field_list(key, listed[1], at)
                 self._describe(entity, key, sentence[: listed.start()], at, level)
             else:
@@ -422,7 +412,7 @@ class Structure:
         text = plain(raw)
         if level.role == "overview" and not self.book.purpose and len(text) > 40:
             self.book.purpose = " ".join(text.split())[:600]
-        for match in _ADD_TABLE.finditer(text[:20_000]) if "table" in text.lower() else ():
+        for match in ADD_TABLE.finditer(text[:20_000]) if "table" in text.lower() else ():
             at = line + text[: match.start()].count("\n")
             key = self._entity(match[1], at, match[0])
             self._field_list(key, match[2], at)
