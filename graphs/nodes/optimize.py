@@ -109,20 +109,22 @@ def index_tuning(
         advice=tuple(dict.fromkeys((*earlier.advice, *outcome.advice))),
     )
     update: State = {"reports": context.save_report(state, "tuning", value)}
+    subjects = [subject_of(update["reports"]["tuning"])]
+    if outcome.kept:
+        update["design"] = context.save("design/design.json", with_indexes(design, outcome.kept))
+        subjects.append(subject_of(update["design"]))
     record = context.record(
         "index_tuning",
         f"{len(outcome.trials)} candidate indexes were built and measured; "
         f"{len(outcome.kept)} kept for {_names(missed)}.",
         "passed" if outcome.kept else "failed",
-        subjects=[subject_of(update["reports"]["tuning"])],
+        subjects=subjects,
         facts={"trials": len(outcome.trials), "kept": len(outcome.kept)},
     )
     update["evidence"] = {**state.get("evidence", {}), "tuning": record.id}
     if not outcome.kept:
         update["advice"] = list(value.advice) or ["No index helps; see the plan of the query."]
         return Command(goto="manage_data", update=update)
-    tuned = with_indexes(design, outcome.kept)
-    update["design"] = context.save("design/design.json", tuned)
     return Command(goto="migrate", update=update)
 
 

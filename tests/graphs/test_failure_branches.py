@@ -131,6 +131,7 @@ def test_a_missed_sla_is_tuned_until_it_is_met(library: Design, tmp_path: Path, 
     assert [m.proved for m in result.migrations] == [True] * len(result.migrations)
     assert len(result.migrations) >= 2, "a kept index is a revision of its own"
     assert {c.id: c.verdict for c in result.acceptance}["performance"] == "met"
+    assert verify(Path(result.workspace)).ok
     assert result.design is not None
     assert any(i.origin == "tuning" for i in result.design.relation("books").indexes)
 
