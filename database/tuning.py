@@ -127,6 +127,10 @@ class _Tuner:
             return
         self.cases.append(case)
         case.before_ms = case.now_ms = self._time(case)
+        if case.met:
+            # It missed as it was measured, though alone it is fast enough: only a plan that does
+            # less work gives its clients room.
+            case.target_ms = case.now_ms * (1 - GAIN)
         for _ in range(_ROUNDS):
             if case.met:
                 return
