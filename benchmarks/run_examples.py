@@ -76,6 +76,7 @@ def measure_one(prd: Path, workspace: Path) -> dict[str, Any]:
         "own_seconds": round(wall - waited, 2),
         "own_share": round((wall - waited) / wall, 3),
         "own_cpu_seconds": round(own.ru_utime + own.ru_stime, 2),
+        "own_cpu_share": round((own.ru_utime + own.ru_stime) / wall, 3),
         "peak_mb": round(own.ru_maxrss / 1024),
         "steps_seconds": {step: round(seconds, 2) for step, seconds in steps.items()},
     }
@@ -100,7 +101,8 @@ def line(figures: dict[str, Any]) -> str:
         f"| `{figures['prd']}` | {figures['relations']} | {figures['queries']} "
         f"| {figures['wall_seconds']:.1f} | {figures['waiting_seconds']:.1f} "
         f"| {figures['own_seconds']:.1f} ({figures['own_share']:.0%}) "
-        f"| {figures['own_cpu_seconds']:.1f} | {figures['peak_mb']} "
+        f"| {figures['own_cpu_seconds']:.1f} ({figures['own_cpu_share']:.0%}) "
+        f"| {figures['peak_mb']} "
         f"| {figures['exit_code']}: {verdicts or figures['status']} |"
     )
 
