@@ -12,8 +12,9 @@ from ...database.drill import drill
 from ...database.restore import restore as restore_from_backup
 from ...database.retention import plan_retention
 from ...database.retention_run import drill_retention
+from ...domain.evidence import Outcome
 from ...domain.measurement import DrillReport
-from ...domain.recovery import RestoreReport
+from ...domain.recovery import RestoreReport, RetentionReport
 from ..context import RunContext, subject_of
 from ..state import Reference, State
 from .spend import spend
@@ -103,11 +104,28 @@ def _retention(state: State, context: RunContext) -> tuple[dict[str, Reference],
     reports = context.save_report(state, "retention", outcome)
     record = context.record(
         STEP,
-        f"{len(outcome.steps)} retention rules drilled on rows of known age.",
-        "passed" if outcome.passed else "failed",
+        *_retention_claim(outcome),
         subjects=[subject_of(reports["retention"])],
     )
     return reports, record.id
+
+
+def _retention_claim(outcome: RetentionReport) -> tuple[str, Outcome]:
+    """What the retention drill showed: a rule that met no due row has shown nothing."""
+    acting = [proof for proof in outcome.proofs if proof.rows or not proof.passed]
+    if not any(step.action != "keep" for step in outcome.steps):
+        return "No relation has a retention rule: every row is kept.", "info"
+    failed = [proof.relation for proof in outcome.proofs if not proof.passed]
+    if failed or not outcome.passed:
+        return f"The retention drill failed for {', '.join(failed)}.", "failed"
+    idle = [proof.relation for proof in acting if not proof.conclusive]
+    if idle:
+        return f"No row was due in the retention drill for {', '.join(idle)}.", "not_proved"
+    return (
+        f"{len(acting)} retention rules were drilled on rows of known age: what was due went, "
+        "what was newer or on hold stayed.",
+        "passed",
+    )
 
 
 def _claim(outcome: DrillReport) -> str:
