@@ -13,7 +13,7 @@ from ...domain.design import Unread
 from ...domain.requirements import Requirement, RequirementKind
 from .book import Book, Statement
 from .elements import relation_ref
-from .lexicon import NOT_DATA
+from .lexicon import NOT_DATA, SURFACE
 from .sections import DATA_ROLES
 from .vocabulary import Vocabulary
 
@@ -118,9 +118,8 @@ def _weigh(book: Book, vocabulary: Vocabulary, statement: Statement) -> None:
     text = statement.text
     words = set(re.findall(r"[a-z][a-z-]+", text.lower()))
     mentions = vocabulary.mentions(text)
-    if statement.role == "interface" or (
-        words & NOT_DATA and not _KEEP.search(" ".join(words & {"store", "record"}))
-    ):
+    shown = words & (SURFACE if mentions else NOT_DATA)
+    if statement.role == "interface" or shown:
         statement.about_data = False
         return
     if statement.kind == "sla":

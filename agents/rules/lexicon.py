@@ -185,6 +185,14 @@ PARTS = frozenset(
     "section chapter question answer option slot payment reply detail".split()
 )
 
+# Words of the surface of an application, which decide even where entities are named.
+SURFACE = frozenset(
+    """
+    ui ux interface dark mode keyboard mouse wcag accessibility printed printable print dragged
+    drag animation tooltip theme responsive reload typing translated wireframe css font fonts
+    """.split()
+)
+
 # Words that make a sentence's subject something that no database serves.
 NOT_DATA = frozenset(
     """

@@ -57,7 +57,9 @@ _OWNS = re.compile(
     r"\b(?:has|have|having|contains?|includes?|owns?|own|consists? of|comprises?|is made up of|"
     r"holds?|"
     r"is composed of|is split into|groups?|places?|makes?|receives?|gets?|issues?|can have|may "
-    r"have)\b",
+    r"have|"
+    r"performs?|operates?|runs?|produces?|publishes|publish|offers?|employs?|writes?|creates?|"
+    r"submits?|organi[sz]es?|manages?|generates?|schedules?|carries)\b",
     re.I,
 )
 

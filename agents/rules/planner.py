@@ -29,6 +29,7 @@ from .keys import apply_links
 from .links import read_links
 from .logbook import read_logs
 from .markdown import read_blocks
+from .prose import read_prose
 from .refusals import repair_failure
 from .repair import Repair, repair_findings
 from .retention import read_retention
@@ -88,8 +89,13 @@ def read_design(prd: str, *, name: str, planner: str) -> Design:
     book = Book()
     text = _intake(book, prd)
     structure = Structure(book, read_blocks(text))
+    if structure.loose:
+        # Without a data section, plain sentences are where the data is described.
+        for statement in book.statements:
+            statement.role = "data" if statement.role == "other" else statement.role
     read_fences(book, structure.fences)
     read_logs(book)
+    read_prose(book, structure.raw, loose=structure.loose)
     _key_policy(book)
     vocabulary = Vocabulary(book.entities)
     drafter = Drafter(book, structure.raw, vocabulary)

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from ...domain.design import Unread
-from ...domain.identifiers import snake_case
+from ...domain.requirements import subject_of_heading
 from .book import Book, EntityFact, RawField, SectionRole, Statement, cite
 from .fields import is_field_list
 from .markdown import (
@@ -74,7 +74,7 @@ class Structure:
         self._stack: list[_Level] = [_Level(0, "other")]
         blocks = list(with_captions(blocks))
         # A PRD without a data heading states its data anywhere.
-        self._loose = not any(
+        self.loose = not any(
             isinstance(b, Heading) and role_of(b.text) in ("data", "links") for b in blocks
         )
         for at, block in enumerate(blocks):
@@ -97,7 +97,7 @@ class Structure:
         parent = self._stack[-1]
         own = role_of(block.text)
         if first and block.level == 1:
-            self.book.title = text
+            self.book.title = subject_of_heading(text)
             role: SectionRole = own if own == "data" and len(text.split()) <= 3 else "other"
             self._stack.append(_Level(block.level, role, "", text))
             return
@@ -105,9 +105,7 @@ class Structure:
             self._stack.append(_Level(block.level, "skip", "", text))
             return
         strong = any(has_fields(b) for b in following)
-        in_data = parent.role == "data" or (
-            self._loose and parent.role in ("other", "requirements")
-        )
+        in_data = parent.role == "data" or (self.loose and parent.role in ("other", "requirements"))
         listed = in_data and any(is_field_bullets(b) for b in following)
         named = entity_name(text)
         if (
@@ -136,8 +134,6 @@ class Structure:
             self.book.entities[key] = EntityFact(name, cite(line, quote), weak=weak)
         else:
             known.weak = known.weak and weak
-            if known.name != name and snake_case(known.name) != snake_case(name):
-                pass
             if known.fields or any(raw.entity == key for raw in self.raw[-500:]):
                 self.book.assume(
                     f"'{name[:80]}' (line {line}) and '{known.name[:80]}' (line "
@@ -242,7 +238,7 @@ class Structure:
         named = entity_name(name)
         body = plain(rest).strip()
         marked = bool(FIELDS_MARK.search(body[:2000]))
-        allowed = level.role == "data" or (self._loose and level.role in ("other", "requirements"))
+        allowed = level.role == "data" or (self.loose and level.role in ("other", "requirements"))
         children = [b for b in item.children if isinstance(b, Bullets)] if item else []
         nested = allowed and any(is_field_bullets(b) for b in children)
         if not named or not (marked or nested or allowed):
@@ -281,7 +277,7 @@ class Structure:
 
     def _plain_item(self, item: Item, text: str, level: _Level) -> bool:
         """`Customer: name, email` or `Customer (name, email)` without bold type."""
-        if level.role != "data" and not (self._loose and level.role in ("other", "requirements")):
+        if level.role != "data" and not (self.loose and level.role in ("other", "requirements")):
             return False
         match = re.match(
             r"\s*([A-Z][\w &/-]{0,60}?|[a-z_]{2,40})\s*(?:[:：]| [—–-] )\s*(\S.*)$", text, re.DOTALL

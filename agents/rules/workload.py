@@ -31,6 +31,12 @@ _STORY = re.compile(
     r"able)\s*(?:to)?\s*",
     re.I,
 )
+_ACTOR = re.compile(
+    r"^\s*(?:the )?[\w ]{2,30}?\s+(?:(?:must|shall|should|can|may|will)\s+(?:be able to\s+|"
+    r"(?:allow|let|enable)\s+[\w ]{2,30}?\s+(?:to\s+)?)?(?=[a-z])|(?=(?:finds|sees|lists|searches|"
+    r"views|shows|looks up|browses)\b))",
+    re.I,
+)
 _WISH = re.compile(r"\s+(?:so that|in order to|because)\b.*$", re.I | re.DOTALL)
 _PAGE = re.compile(
     r"\b(?:home ?page|page loads?|app start\w*|launch|render\w*|screen|frontend|bundle|cold "
@@ -127,8 +133,7 @@ def read_access(book: Book, vocabulary: Vocabulary, statement: Statement) -> boo
     """A statement that asks to find, list or report something, as a query without an SLA."""
     if statement.role not in ("access", "requirements", "sla") or len(book.workload) >= MAX_QUERIES:
         return False
-    text = _STORY.sub("", statement.text)
-    text = _WISH.sub("", text)
+    text = _ACTOR.sub("", _WISH.sub("", _STORY.sub("", statement.text)))
     text = re.split(r"\. (?=[A-Z])", text)[0]
     if statement.role != "access" and not _ACCESS.search(text):
         return False
