@@ -148,7 +148,9 @@ def _rows(
 ) -> list[list[str]]:
     """The rows as SQL texts, in the order of the primary key."""
     listed = ", ".join(f"{quote(c.name)}::text" for c in columns)
-    order = ", ".join(quote(name) for name in relation.primary_key) or "1"
+    # Qualified: a bare name would be the text of the select list, and 10 would come before 2.
+    table = quote(relation.name)
+    order = ", ".join(f"{table}.{quote(name)}" for name in relation.primary_key) or "1"
     query = f"SELECT {listed} FROM {quote(relation.name)} ORDER BY {order}"
     found = connection.execute(query.encode()).fetchall()
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from .base import Value
@@ -10,6 +11,26 @@ RequirementKind = Literal[
     "entity", "attribute", "relationship", "rule", "access", "sla", "volume",
     "retention", "privacy", "tenancy", "audit", "recovery", "role", "other",
 ]  # fmt: skip
+
+
+_GENERIC = re.compile(
+    r"^(?:product\s+requirements?(?:\s+document)?|requirements?(?:\s+document)?|prd|"
+    r"(?:software|functional)\s+(?:requirements?\s+)?specification|spec(?:ification)?)"
+    r"\s*(?:for\b|of\b|[:–—|-])\s*",
+    re.IGNORECASE,
+)
+
+
+def subject_of_heading(heading: str) -> str:
+    """What a document is about, without the words for its kind.
+
+    >>> subject_of_heading("Product Requirements: Lindenhof Clinic"), subject_of_heading("Shop PRD")
+    ('Lindenhof Clinic', 'Shop')
+    """
+    text = _GENERIC.sub("", heading.strip())
+    text = re.sub(r"\s*[:–—|-]?\s*\(?\b(?:PRD|product requirements?(?: document)?)\)?$", "", text,
+                  flags=re.IGNORECASE)  # fmt: skip
+    return text.strip() or heading.strip()
 
 
 class Citation(Value):

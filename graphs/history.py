@@ -45,6 +45,27 @@ def plan_history(design: Design) -> tuple[tuple[str, tuple[Statement, ...]], ...
     return (schema, *((message, (one,)) for message, one in tuning_statements(design)))
 
 
+def _served(design: Design, statements: tuple[Statement, ...]) -> tuple[str, ...]:
+    """The ids of the requirements that the statements serve, by the elements they stand for."""
+    elements = {statement.element for statement in statements}
+    if any(element.startswith("relation:") for element in elements):
+        # The schema: everything that names more than a query or a recovery objective.
+        return tuple(
+            requirement.id
+            for requirement in design.requirements
+            if any(not e.startswith(("query:", "objective:")) for e in requirement.elements)
+        )
+    for relation in design.relations:
+        for index in relation.indexes:
+            if f"index:{index_name(relation, index)}" in elements:
+                elements.update(f"query:{query}" for query in index.serves)
+    return tuple(
+        requirement.id
+        for requirement in design.requirements
+        if elements.intersection(requirement.elements)
+    )
+
+
 def apply_history(
     directory: Path, design: Design, proved: tuple[str, ...]
 ) -> tuple[tuple[Revision, ...], tuple[str, ...]]:
@@ -63,10 +84,12 @@ def apply_history(
         kept += 1
     for revision in reversed(present[kept:]):
         revisions.remove_revision(directory, revision.id)
-    requirements = tuple(requirement.id for requirement in design.requirements)
     for message, statements in wanted[kept:]:
         revisions.write_revision(
-            directory, message=message, statements=statements, requirements=requirements
+            directory,
+            message=message,
+            statements=statements,
+            requirements=_served(design, statements),
         )
     history = revisions.read_history(directory)
     return history, tuple(revision.id for revision in history[:kept])

@@ -22,6 +22,7 @@ from ..domain.identifiers import snake_case
 from ..domain.plan import Budget
 from ..domain.progress import Event
 from ..domain.redaction import redact
+from ..domain.requirements import subject_of_heading
 from ..domain.result import RunResult
 from ..errors import LockedError, ThreadError
 from ..evidence.ledger import Ledger
@@ -224,7 +225,7 @@ def title_of(text: str, fallback: str) -> str:
     """A short identifier for a run: the file's stem or the PRD's first heading."""
     for line in text.splitlines()[:50]:
         if line.startswith("# "):
-            return snake_case(line[2:])[:40].strip("_") or fallback
+            return snake_case(subject_of_heading(line[2:]))[:40].strip("_") or fallback
     return fallback
 
 

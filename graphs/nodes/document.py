@@ -91,7 +91,10 @@ def acceptance(state: State, runtime: Runtime[RunContext]) -> State:
             facts={"criterion": criterion.id, "evidence": ", ".join(criterion.evidence)},
         )
     failed = state.get("status") == "failed"
-    write_progress(context.workspace, context.ledger, criteria=criteria, title=state["name"])
+    title = context.design(state).title if "design" in state else ""
+    write_progress(
+        context.workspace, context.ledger, criteria=criteria, title=title or state["name"]
+    )
     return {
         "status": "failed" if failed else "completed",
         "criteria": [criterion.model_dump(mode="json") for criterion in criteria],
