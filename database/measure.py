@@ -32,6 +32,7 @@ from .sessions import Prepared, Session, prepare, session_role
 _SAMPLES_FOR = {50: 10, 90: 20, 95: 40, 99: 100}
 _LEAST_SAMPLES = 5
 _WARM_UPS = 3
+_WARM_UP_SECONDS = 0.5
 _PATIENCE_SECONDS = 10.0
 _CURIOUS_SECONDS = 1.0
 _TIMEOUT = "57014"
@@ -217,16 +218,26 @@ class _Measurer:
 
 
 def time_draws(
-    session: Session, prepared: Prepared, draws: Sequence[Draw], *, patience_seconds: float
+    session: Session,
+    prepared: Prepared,
+    draws: Sequence[Draw],
+    *,
+    patience_seconds: float,
+    least: int = _LEAST_SAMPLES,
 ) -> tuple[list[float], list[int]]:
     """Times in milliseconds and numbers of rows of a query, one for each draw.
 
-    Warm-ups come first. Once there are five samples, no more are taken after `patience_seconds`.
+    Warm-ups come first, fewer for a slow query. Once there are `least` samples, no more are taken
+    after `patience_seconds`.
     """
     times_ms: list[float] = []
     rows: list[int] = []
     begun = time.perf_counter()
-    for place, draw in enumerate([*draws[:_WARM_UPS], *draws]):
+    warm_ups = min(_WARM_UPS, len(draws) - 1)
+    for place, draw in enumerate([*draws[:warm_ups], *draws]):
+        warm_up = place < warm_ups
+        if warm_up and place and time.perf_counter() - begun > _WARM_UP_SECONDS:
+            continue
         session.enter(draw)
         if prepared.writes:
             with session.connection.transaction(force_rollback=True):
@@ -237,11 +248,10 @@ def time_draws(
             started = time.perf_counter()
             count = session.run(prepared, draw)
             ended = time.perf_counter()
-        warm_up = place < _WARM_UPS and len(draws) > _WARM_UPS
         if not warm_up:
             times_ms.append((ended - started) * 1000)
             rows.append(count)
-        if len(times_ms) >= _LEAST_SAMPLES and time.perf_counter() - begun > patience_seconds:
+        if len(times_ms) >= least and time.perf_counter() - begun > patience_seconds:
             break
     return times_ms, rows
 
