@@ -21,7 +21,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$ SELECT (hashint8extended(g, salt) & 9007199254740991) / 9007199254740992.0::float8 $$;
 CREATE OR REPLACE FUNCTION pg_temp.a13_zipf(u float8, n bigint) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-$$ SELECT 1 + ((floor(power((power(n + 1.0::float8, -0.1) - 1) * u + 1, -10.0))::bigint * 514229) % n) $$;
+$$ SELECT 1 + ((floor(power((power(n + 1.0::float8, -0.1) - 1) * u + 1, -10.0))::bigint
+    * 514229) % n) $$;
 CREATE OR REPLACE FUNCTION pg_temp.a13_spread(u float8, n bigint) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$ SELECT 1 + least(n - 1, floor(u * n)::bigint) $$

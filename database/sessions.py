@@ -157,7 +157,9 @@ def _pin_now(parsed: Query, moment: str) -> str | None:
         return parse_one(f"CAST('{text}' AS {kind})", dialect=DesignDialect)
 
     pinned = tree.transform(pin)
-    return str(Generator(dialect=DesignDialect(), comments=False).generate(pinned)) if found else None
+    if not found:
+        return None
+    return str(Generator(dialect=DesignDialect(), comments=False).generate(pinned))
 
 
 def _pgbench_literal(text: str) -> str:
