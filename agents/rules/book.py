@@ -121,6 +121,8 @@ class Statement:
     elements: list[str] = field(default_factory=list)
     read: bool = False
     about_data: bool = True
+    # True for what only leads to other sentences: neither a requirement nor unread.
+    context: bool = False
     # The line its paragraph or item starts on: sentences of one block share their subject.
     block: int = 0
 

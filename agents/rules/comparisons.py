@@ -13,7 +13,7 @@ from ...domain.design import Check
 from ...domain.types import family
 from .book import Book, Draft, Statement
 from .columns import column_at_end, column_at_start, subject_draft
-from .elements import check_ref, column_ref
+from .elements import check_ref
 from .vocabulary import Vocabulary
 from .words import find_duration, number_of
 
@@ -254,17 +254,19 @@ _ANY_CASE = re.compile(
 
 
 def read_any_case(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
-    """ "Email addresses are compared without regard to upper and lower case"."""
+    """ "Email addresses are compared without regard to upper and lower case".
+
+    Policy: such a text is stored in lower case, by a check. The operators of citext are not
+    leakproof, so that under row-level security no index on it would be used.
+    """
     if not _ANY_CASE.search(statement.text) or "case" not in statement.text.lower():
         return False
-    served = []
+    served = False
     for draft in book.drafts.values():
         for column in draft.columns.values():
-            if column.name in ("email", "email_address") and column.type in ("text", "citext"):
-                column.type = "citext"
-                served.append(column_ref(draft, column.name))
-    statement.serve("rule", *served)
-    return bool(served)
+            if column.name in ("email", "email_address") and family(column.type) == "text":
+                served |= add_check(draft, statement, f"{column.name} = lower({column.name})")
+    return served
 
 
 READERS = (read_itself, read_any_case, read_all_columns, read_comparison)

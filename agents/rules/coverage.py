@@ -29,6 +29,8 @@ _KEEP = re.compile(
     r"update|maintain|send|sends|assign|"
     r"assigns|browse|put|have|has|export|import|upload|request|review|reviews|want|can)\b", re.I,
 )  # fmt: skip
+# How the product is run is no matter of the design: "availability: 99.5 % per month".
+_OPERATION = re.compile(r"\b(?:availability|uptime)\b.{0,40}\d|\bstored in the (?:eu|us)\b", re.I)
 _OUTSIDE = re.compile(
     r"\b(?:email|sms|notification|notify|reminder|uptime|availability|backup|hashed by the "
     r"application|single sign|hosting|"
@@ -48,6 +50,8 @@ def requirements_of(book: Book, vocabulary: Vocabulary) -> tuple[Requirement, ..
             )
     merged: dict[tuple[str, int], Statement] = {}
     for statement in book.statements:
+        if statement.context:
+            continue
         if statement.requirement:
             known = merged.get((statement.requirement, statement.block))
             if known is not None:
@@ -170,7 +174,14 @@ def _unread(book: Book, vocabulary: Vocabulary, statement: Statement) -> None:
         return
     if text.endswith(":") or len(text) < 4:
         return
-    reason = "a rule that is not enforced by the design" if _RULE.search(text) else "no fact found"
+    if _OPERATION.search(text) and not vocabulary.mentions(text):
+        return
+    if _RULE.search(text):
+        reason = "a rule that is not enforced by the design"
+    elif vocabulary.mentions(text) or re.search(r"\d", text):
+        reason = "no fact found"
+    else:
+        reason = "names nothing that is stored"
     book.unread.append(Unread(line=statement.line, text=text[:200], reason=reason))
 
 

@@ -245,7 +245,7 @@ def read_modifiers(text: str, fact: FieldFact, known: Known) -> None:
     """Read the modifiers of a field from a text such as "unique, default 1; not negative"."""
     from .modifiers import is_ambiguous, read_entity, read_modifier, read_values
 
-    text = plain(text).strip().strip(":—–-").strip()
+    text = " ".join(plain(text).split()).strip(":—–-").strip()
     if not text:
         return
     for _, group in split_list(text, ";"):

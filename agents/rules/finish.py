@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ...domain import naming
 from ...domain.design import Column, Design, ForeignKey, Index, IndexKey, Relation
 from ...domain.identifiers import shorten, snake_case
@@ -121,11 +123,22 @@ def relation_of(draft: Draft) -> Relation:
     )  # fmt: skip
 
 
+# "Product requirements: Lindenhof" is about Lindenhof.
+_KIND = re.compile(
+    r"^(?:product |business |software |functional |system )?(?:requirements?|prd|spec\w*)"
+    r"(?: document| specification)?\s*(?:for|of|:|–|—|-)\s*(?:the\s+)?|\s*\(?\bprd\b\)?\s*$|"
+    r"^prd\b[\s:–—-]*",
+    re.I,
+)
+
+
 def design_of(book: Book, *, name: str, planner: str) -> Design:
     """The design that the book holds, without its requirements."""
+    title = _KIND.sub("", book.title).strip() or book.title
+    short = re.split(r"[:,;(–—|]|\s-\s", title)[0]
     return Design(
-        name=shorten(snake_case(book.title or name) or snake_case(name) or "database", 50),
-        title=book.title[:200] or name, purpose=book.purpose, planner=planner,
+        name=shorten(snake_case(short) or snake_case(name) or "database", 50),
+        title=title[:200] or name, purpose=book.purpose, planner=planner,
         relations=tuple(relation_of(draft) for draft in book.drafts.values()),
         roles=tuple(book.roles), tenancy=book.tenancy, workload=tuple(book.workload),
         objectives=book.objectives, assumptions=book.assumptions, questions=book.questions,

@@ -86,7 +86,7 @@ _FLAGS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             "secret"),
         (r"(?:public|not sensitive)", "public"),
         (r"(?:indexed|index|fk|foreign key|reference|ref|long|short|full|lookup)", "ignore"),
-        (r"(?:case[- ]insensitive(?:ly)?|regardless of case|ignoring case)", "citext"),
+        (r"(?:case[- ]insensitive(?:ly)?|regardless of case|ignoring case)", "any_case"),
     )
 )  # fmt: skip
 
@@ -106,8 +106,8 @@ def _flag(text: str, fact: FieldFact, known: Known) -> bool:
                 fact.comment = fact.comment or text
         elif name == "identity":
             fact.identity = True
-        elif name == "citext":
-            fact.type = "citext"
+        elif name == "any_case":
+            fact.bounds.append(("= lower({})", text))
         elif name in ("personal", "sensitive", "secret", "public"):
             fact.classification = name  # type: ignore[assignment]
         return True
@@ -235,7 +235,7 @@ def _type(text: str, fact: FieldFact, known: Known) -> bool:
             fact.type = "text[]"
             return True
         return False
-    fact.type = fact.type if fact.type == "citext" else canonical
+    fact.type = canonical
     if words.lower() in ("email", "e-mail", "phone") and fact.classification is None:
         fact.classification = "personal"
     return True

@@ -34,7 +34,7 @@ from .refusals import repair_failure
 from .repair import Repair, repair_findings
 from .retention import read_retention
 from .structure import Structure
-from .tenancy import apply_tenancy, find_tenancy, read_privacy, read_role
+from .tenancy import apply_tenancy, find_tenancy, read_privacy, read_role, read_shared
 from .uniqueness import settle_pending
 from .vocabulary import Vocabulary
 from .volumes import Volumes, read_objectives
@@ -111,6 +111,8 @@ def read_design(prd: str, *, name: str, planner: str) -> Design:
     _read_quality(book, vocabulary)
     cut_cycles(book)
     apply_tenancy(book)
+    for statement in book.statements:
+        read_shared(book, vocabulary, statement)
     _drop_weak(book)
     index_foreign_keys(book)
     _read_workload(book, vocabulary)

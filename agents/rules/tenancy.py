@@ -189,6 +189,23 @@ def _carry_tenant(book: Book, drafts: dict[str, Draft], home: Draft) -> None:
         )  # fmt: skip
 
 
+_SHARED = re.compile(
+    r"\b(?:shared (?:by|between|across) all|global\b|the same for (?:everyone|all|every))", re.I
+)
+
+
+def read_shared(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
+    """ "Plans are shared by all tenants": what the design has outside of any tenant."""
+    if book.tenancy is None or not _SHARED.search(statement.text):
+        return False
+    mentions = vocabulary.mentions(statement.text)
+    draft = book.drafts[mentions[0].key] if mentions else None
+    if draft is None or draft.tenant_column is not None or mentions[0].start > 12:
+        return False
+    statement.serve("tenancy", relation_ref(draft))
+    return True
+
+
 _PERSONAL = re.compile(
     r"\b(personal data|personal information|pii|personally identifiable|sensitive|"
     r"special categor\w+|confidential)\b",

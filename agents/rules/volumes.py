@@ -56,6 +56,8 @@ class Volumes:
         self.vocabulary = vocabulary
         self.sizes: dict[str, list[_Size]] = {}
         self.horizon = 0
+        # What the block's last sentence named, for "Let's say 1 million".
+        self._last: tuple[int, Mention] | None = None
 
     def read(self, statement: Statement) -> bool:
         """Take the volumes that a statement states."""
@@ -70,8 +72,14 @@ class Volumes:
             and (m := _HORIZON.search(text))
         ):
             self.horizon = _years(m)
+            statement.context = not self.vocabulary.mentions(text)
         if statement.cells and strong:
             return self._row(statement)
+        named = self.vocabulary.mentions(text)
+        if named:
+            self._last = (statement.block, named[-1])
+        elif strong and self._last is not None and self._last[0] == statement.block:
+            return self._guess(statement, self._last[1].key)
         if not re.search(r"\d", text) and not strong:
             return False
         if not strong and (
@@ -80,6 +88,13 @@ class Volumes:
         ):
             return False
         return self._sentence(statement, strong)
+
+    def _guess(self, statement: Statement, key: str) -> bool:
+        match = _NUMBER.search(statement.text)
+        number = number_of(match[1]) if match else None
+        if match is None or not number or re.match(r"\s*[%a-z]", statement.text[match.end() :]):
+            return False
+        return self._add(key, _Size(number, statement, False, 0, 2))
 
     def _row(self, statement: Statement) -> bool:
         """A row: the entity in the first cell, its size in the first cell with a number."""

@@ -45,6 +45,9 @@ _PAGE = re.compile(
 )
 
 
+_TASK = re.compile(r"\b(?:search|quer\w+|report|page|list|lookup|response)\b", re.I)
+
+
 def read_sla(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
     """A statement with a latency objective, as a query with an SLA."""
     if statement.role in (
@@ -59,7 +62,12 @@ def read_sla(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
         return False
     objective = read_objective(book, statement)
     if objective is None:
-        if statement.role == "sla" and is_vague(statement.text):
+        speedy = statement.role == "sla" or (
+            statement.role in ("volume", "quality", "access") and _TASK.search(statement.text)
+        )
+        if speedy and is_vague(statement.text):
+            statement.read, statement.kind = True, "sla"
+            statement.about_data = not _PAGE.search(statement.text)
             book.ask(
                 f"How fast is meant in line {statement.line}: '{statement.source.quote[:100]}'?",
                 source=statement.source, default="It is not measured against a target.",
