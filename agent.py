@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import PrivateAttr, SecretStr
 
-from .adapters.display import to_html, to_markdown, to_text
-from .agents.input import as_path, read_prd
+from .agents.input import as_path, read_prd, title_of
 from .agents.planner import Planner
 from .agents.select import select_planner
 from .config import Settings
 from .domain.design import Design
-from .domain.plan import Budget
+from .domain.plan import Approval, Budget
 from .domain.progress import Event
 from .domain.result import RunResult
 from .errors import A13Error, ConfigError, InputError
-from .graphs.context import Approval
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -70,13 +68,16 @@ class A13Result(RunResult):
         self.close()
 
     def __repr__(self) -> str:
+        from .adapters.display import to_text
+
         return to_text(self)
 
-    def __str__(self) -> str:
-        return to_text(self)
+    __str__ = __repr__
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """Text, Markdown and self-contained HTML, for notebooks."""
+        from .adapters.display import to_html, to_markdown, to_text
+
         return {
             "text/plain": to_text(self),
             "text/markdown": to_markdown(self),
@@ -139,11 +140,7 @@ class A13Agent:
         InputError, WorkspaceError, ServerError and their kin; what the database refused or
         missed is in the result.
         """
-        given, title = self._given(prd)
-        place = Path(workspace) if workspace is not None else self.workspace
-        return self._result(
-            self._run().start(given, title=title, workspace=place, on_event=on_event)
-        )
+        return self._start(prd, workspace, on_event, threading.Event())
 
     def resume(
         self,
@@ -168,14 +165,9 @@ class A13Agent:
         items: queue.SimpleQueue[Event | A13Result | BaseException] = queue.SimpleQueue()
         cancelled = threading.Event()
 
-        def listen(event: Event) -> None:
-            items.put(event)
-            if cancelled.is_set():
-                self.cancel()
-
         def work() -> None:
             try:
-                items.put(self.run(prd, workspace=workspace, on_event=listen))
+                items.put(self._start(prd, workspace, items.put, cancelled))
             except BaseException as error:  # handed over to the consumer's thread, whatever it is
                 items.put(error)
 
@@ -204,13 +196,14 @@ class A13Agent:
 
         Cancelling the task cancels the run, which can be resumed.
         """
+        cancelled = threading.Event()
         work = asyncio.ensure_future(
-            asyncio.to_thread(self.run, prd, workspace=workspace, on_event=on_event)
+            asyncio.to_thread(self._start, prd, workspace, on_event, cancelled)
         )
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
-            self.cancel()
+            cancelled.set()
             with suppress(A13Error):
                 await work
             raise
@@ -281,9 +274,22 @@ class A13Agent:
 
     # -- inside -------------------------------------------------------------------------------
 
-    def _given(self, prd: Prd) -> tuple[str | Design, str]:
-        from .graphs.runner import title_of
+    def _start(
+        self,
+        prd: Prd,
+        workspace: str | Path | None,
+        on_event: Callable[[Event], None] | None,
+        cancelled: threading.Event,
+    ) -> A13Result:
+        given, title = self._given(prd)
+        place = Path(workspace) if workspace is not None else self.workspace
+        return self._result(
+            self._run().start(
+                given, title=title, workspace=place, on_event=on_event, cancelled=cancelled
+            )
+        )
 
+    def _given(self, prd: Prd) -> tuple[str | Design, str]:
         if isinstance(prd, Design):
             return prd, prd.name
         if isinstance(prd, Mapping):

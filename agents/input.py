@@ -9,6 +9,8 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
+from ..domain.identifiers import snake_case
+from ..domain.requirements import subject_of_heading
 from ..errors import InputError
 
 MAX_BYTES = 2_000_000
@@ -106,3 +108,11 @@ def as_path(text: str) -> Path | None:
         path.suffix.lower() in {".md", ".markdown", ".txt", ".json"} and "\t" not in text
     )
     return path if looks_like_file and len(text.split()) < 12 else None
+
+
+def title_of(text: str, fallback: str) -> str:
+    """A short identifier for a run: the file's stem or the PRD's first heading."""
+    for line in text.splitlines()[:50]:
+        if line.startswith("# "):
+            return snake_case(subject_of_heading(line[2:]))[:40].strip("_") or fallback
+    return fallback

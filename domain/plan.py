@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from .base import Value
+
+Approval = Literal["ask", "never", "always"]
 
 
 class Budget(Value):

@@ -28,7 +28,7 @@ def check_place(path: Path | str) -> Path:
     """The absolute path without links, if a workspace may lie there; nothing is written.
 
     Raises WorkspaceError for a system folder, the user's home itself, a folder of the checkout
-    (other than its `a13-runs/`), a file, and a path through a symbolic link that leads out of the
+    (other than in an `a13-runs/`), a file, and a path through a symbolic link that leads out of the
     folder it lies in (such a path can be turned elsewhere between two runs).
     """
     text = os.fspath(path)
@@ -54,7 +54,7 @@ def check_place(path: Path | str) -> Path:
             hint="Name a new folder of your own.",
         )
     inside = real.is_relative_to(_PACKAGE)
-    if (inside and not real.is_relative_to(_PACKAGE / _RUNS)) or real in _PACKAGE.parents:
+    if (inside and _RUNS not in real.relative_to(_PACKAGE).parts) or real in _PACKAGE.parents:
         raise WorkspaceError(
             f"{real} belongs to A13's own code.",
             hint=f"Name another folder, or leave it out for {_RUNS}/ under the current one.",

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from langgraph.config import get_stream_writer
 from pydantic import SecretStr
@@ -18,7 +18,7 @@ from ..domain.base import Value
 from ..domain.design import Design
 from ..domain.evidence import Environment, Outcome, Record, Subject
 from ..domain.measurement import LoadedRelation
-from ..domain.plan import Budget
+from ..domain.plan import Approval, Budget
 from ..domain.progress import Event, Report
 from ..errors import A13Error, EvidenceError
 from ..evidence.environment import environment
@@ -27,7 +27,6 @@ from ..evidence.workspace import Workspace
 from .state import Reference, State
 
 V = TypeVar("V", bound=Value)
-Approval = Literal["ask", "never", "always"]
 
 
 class Cancelled(A13Error):

@@ -18,17 +18,15 @@ from pydantic import SecretStr
 from ..agents.planner import Planner
 from ..config import Settings
 from ..domain.design import Design
-from ..domain.identifiers import snake_case
-from ..domain.plan import Budget
+from ..domain.plan import Approval, Budget
 from ..domain.progress import Event
 from ..domain.redaction import redact
-from ..domain.requirements import subject_of_heading
 from ..domain.result import RunResult
-from ..errors import LockedError, ThreadError
+from ..errors import ThreadError
 from ..evidence.ledger import Ledger
 from ..evidence.workspace import Workspace
 from .builder import RECURSION_LIMIT, build_graph
-from .context import Approval, Cancelled, RunContext
+from .context import Cancelled, RunContext
 from .outcome import build_result
 from .state import GRAPH_VERSION, Reference, State
 
@@ -62,8 +60,12 @@ class Runner:
         title: str,
         workspace: Path | None = None,
         on_event: Callable[[Event], None] | None = None,
+        cancelled: threading.Event | None = None,
     ) -> RunResult:
-        """A new run on a PRD's text or a design. Raises WorkspaceError, LockedError, InputError."""
+        """A new run on a PRD's text or a design. Setting `cancelled` stops it.
+
+        Raises WorkspaceError, LockedError, ThreadError.
+        """
         run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
         place = Workspace.create(workspace, name=title, run_id=run_id)
         with place.lock():
@@ -98,7 +100,7 @@ class Runner:
                 prd=Reference(path=subject.path, sha256=subject.sha256),
                 status="running",
             )
-            return self._drive(place, thread_id, state, on_event)
+            return self._drive(place, thread_id, state, on_event, cancelled)
 
     def resume(
         self,
@@ -177,6 +179,7 @@ class Runner:
         thread_id: str,
         given: Any,
         on_event: Callable[[Event], None] | None,
+        cancelled: threading.Event | None = None,
     ) -> RunResult:
         context = RunContext(
             settings=self.settings,
@@ -187,6 +190,7 @@ class Runner:
             approval=self.approval,
             database_url=self.database_url,
             on_event=on_event,
+            cancelled=cancelled or threading.Event(),
         )
         self._active[thread_id] = context.cancelled
         config = _config(thread_id)
@@ -221,14 +225,6 @@ class Runner:
             connection.close()
 
 
-def title_of(text: str, fallback: str) -> str:
-    """A short identifier for a run: the file's stem or the PRD's first heading."""
-    for line in text.splitlines()[:50]:
-        if line.startswith("# "):
-            return snake_case(subject_of_heading(line[2:]))[:40].strip("_") or fallback
-    return fallback
-
-
 def _config(thread_id: str) -> RunnableConfig:
     return {"configurable": {"thread_id": thread_id}, "recursion_limit": RECURSION_LIMIT}
 
@@ -258,6 +254,3 @@ def _reply(
             f"No question has the id {', '.join(unknown)}.", hint=f"Open: {', '.join(known)}."
         )
     return dict(answers)
-
-
-__all__ = ["LockedError", "Runner", "title_of"]

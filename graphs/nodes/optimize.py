@@ -15,6 +15,7 @@ from ...database.volumes import plan_volumes
 from ...domain.base import sha256_of_json
 from ...domain.design import Design, Index
 from ...domain.measurement import QueryMeasurement
+from ...domain.naming import index_name
 from ...domain.reports import PerformanceReport, TuningHistory
 from ...errors import ServerError
 from ..context import LoadedDatabase, RunContext, subject_of
@@ -110,19 +111,23 @@ def index_tuning(
     )
     update: State = {"reports": context.save_report(state, "tuning", value)}
     subjects = [subject_of(update["reports"]["tuning"])]
-    if outcome.kept:
-        update["design"] = context.save("design/design.json", with_indexes(design, outcome.kept))
+    tuned = with_indexes(design, outcome.kept)
+    new = sum(len(r.indexes) for r in tuned.relations) - sum(
+        len(r.indexes) for r in design.relations
+    )
+    if new:
+        update["design"] = context.save("design/design.json", tuned)
         subjects.append(subject_of(update["design"]))
     record = context.record(
         "index_tuning",
         f"{len(outcome.trials)} candidate indexes were built and measured; "
-        f"{len(outcome.kept)} kept for {_names(missed)}.",
-        "passed" if outcome.kept else "failed",
+        f"{new} kept for {_names(missed)}.",
+        "passed" if new else "failed",
         subjects=subjects,
-        facts={"trials": len(outcome.trials), "kept": len(outcome.kept)},
+        facts={"trials": len(outcome.trials), "kept": new},
     )
     update["evidence"] = {**state.get("evidence", {}), "tuning": record.id}
-    if not outcome.kept:
+    if not new:
         update["advice"] = list(value.advice) or ["No index helps; see the plan of the query."]
         return Command(goto="manage_data", update=update)
     return Command(goto="migrate", update=update)
@@ -132,7 +137,9 @@ def with_indexes(design: Design, kept: tuple[tuple[str, Index], ...]) -> Design:
     """The design with the kept indexes added to their relations."""
     for name, index in kept:
         relation = design.relation(name)
-        if index not in relation.indexes:
+        # By name: an index that stands already may come back with another reason.
+        standing = {index_name(relation, one) for one in relation.indexes}
+        if index_name(relation, index) not in standing:
             grown = relation.model_copy(update={"indexes": (*relation.indexes, index)})
             design = design.replace(grown)
     return design
