@@ -228,6 +228,9 @@ class Book:
     objectives: Objectives = field(default_factory=Objectives)
     unread: list[Unread] = field(default_factory=list)
     uuid_keys: Citation | None = None
+    # Requirements and access patterns that name data, for what names none.
+    wishes: list[Statement] = field(default_factory=list)
+    _said: set[str] = field(default_factory=set)
     _assumptions: list[tuple[str, str, tuple[str, ...]]] = field(default_factory=list)
     _questions: list[tuple[str, str, Citation | None, tuple[str, ...], bool]] = field(
         default_factory=list
@@ -238,7 +241,8 @@ class Book:
 
     def assume(self, text: str, reason: str, *elements: str) -> None:
         """Take something for granted, and say so once."""
-        if all(known[0] != text for known in self._assumptions[-400:]):
+        if text not in self._said:
+            self._said.add(text)
             self._assumptions.append((text, reason, elements))
 
     def ask(
@@ -250,14 +254,16 @@ class Book:
         blocking: bool = False,
     ) -> None:
         """Ask a person something, once."""
-        if all(known[0] != text for known in self._questions[-400:]):
+        if text not in self._said:
+            self._said.add(text)
             self._questions.append((text, default, source, elements, blocking))
 
     def decide(
         self, title: str, reason: str, *elements: str, source: Citation | None = None
     ) -> None:
         """Record a choice with its reason."""
-        if all(known[0] != title for known in self._decisions[-400:]):
+        if title not in self._said:
+            self._said.add(title)
             self._decisions.append((title, reason, elements, source))
 
     @property

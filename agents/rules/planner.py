@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from importlib import metadata
+from itertools import islice
 
 from ...domain.design import Design, Unread
 from ...domain.findings import Failure, Finding
@@ -116,8 +117,7 @@ def read_design(prd: str, *, name: str, planner: str) -> Design:
     _drop_weak(book)
     index_foreign_keys(book)
     _read_workload(book, vocabulary)
-    design = design_of(book, name=name, planner=planner)
-    workload = general_objectives(book, design)
+    workload = general_objectives(book, lambda: design_of(book, name=name, planner=planner))
     requirements = requirements_of(book, vocabulary)
     design = design_of(book, name=name, planner=planner).model_copy(update={"workload": workload})
     return design.model_copy(update={"requirements": resolve_elements(design, requirements)})
@@ -179,6 +179,8 @@ def _read_quality(book: Book, vocabulary: Vocabulary) -> None:
 
 
 def _read_workload(book: Book, vocabulary: Vocabulary) -> None:
+    asked = (s for s in book.statements if s.role in ("requirements", "access"))
+    book.wishes = [s for s in islice(asked, 500) if vocabulary.mentions(s.text)]
     for reader in (read_sla, read_access):
         for statement in book.statements:
             if statement.role not in ("skip", "questions", "people"):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
+from .book import SectionRole
 from .fields import is_field_list
 from .markdown import (
     Block,
@@ -141,3 +143,13 @@ ADD_TABLE = re.compile(
 )  # fmt: skip
 # ": `ship_street`, `ship_city` and the same with `bill_`" at the end of a sentence
 NAMED_LIST = re.compile(r":\s*(`\w{1,63}`(?:[^`]{1,40}`\w{1,63}`){1,60}[^`]{0,40})$")
+
+
+@dataclass(slots=True)
+class Level:
+    """Where the walk over the blocks stands: the role and the entity of the nearest heading."""
+
+    level: int
+    role: SectionRole
+    entity: str = ""
+    heading: str = ""

@@ -9,7 +9,6 @@ because whether `customer` is a reference depends on whether customers are store
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from ...domain.design import Unread
 from ...domain.requirements import subject_of_heading
@@ -33,6 +32,7 @@ from .recognise import (
     FIELDS_MARK,
     NAMED_LIST,
     REQUIREMENT_ID,
+    Level,
     entity_name,
     first_sentence,
     has_fields,
@@ -56,14 +56,6 @@ from .vocabulary import entity_key
 MAX_SENTENCE = 1500
 
 
-@dataclass(slots=True)
-class _Level:
-    level: int
-    role: SectionRole
-    entity: str = ""
-    heading: str = ""
-
-
 class Structure:
     """The first pass over a PRD's blocks."""
 
@@ -71,7 +63,8 @@ class Structure:
         self.book = book
         self.raw: list[RawField] = []
         self.fences: list[Fence] = []
-        self._stack: list[_Level] = [_Level(0, "other")]
+        self._described: tuple[int, set[str]] = (0, set())
+        self._stack: list[Level] = [Level(0, "other")]
         blocks = list(with_captions(blocks))
         # A PRD without a data heading states its data anywhere.
         self.loose = not any(
@@ -99,10 +92,10 @@ class Structure:
         if first and block.level == 1:
             self.book.title = subject_of_heading(text)
             role: SectionRole = own if own == "data" and len(text.split()) <= 3 else "other"
-            self._stack.append(_Level(block.level, role, "", text))
+            self._stack.append(Level(block.level, role, "", text))
             return
         if parent.role == "skip":
-            self._stack.append(_Level(block.level, "skip", "", text))
+            self._stack.append(Level(block.level, "skip", "", text))
             return
         strong = any(has_fields(b) for b in following)
         in_data = parent.role == "data" or (self.loose and parent.role in ("other", "requirements"))
@@ -118,14 +111,14 @@ class Structure:
             self.book.entities[key].marked |= strong
             if parent.role == "other" and parent.level > 1:
                 parent.role = "data"
-            self._stack.append(_Level(block.level, "data", key, text))
+            self._stack.append(Level(block.level, "data", key, text))
         elif named and parent.role == "data" and own is None and not parent.entity:
             key = self._entity(named, block.line, block.text, weak=True)
-            self._stack.append(_Level(block.level, "data", key, text))
+            self._stack.append(Level(block.level, "data", key, text))
         else:
             inherit: SectionRole = parent.role if parent.level else "other"
             entity = parent.entity if own is None else ""
-            self._stack.append(_Level(block.level, own or inherit, entity, text))
+            self._stack.append(Level(block.level, own or inherit, entity, text))
 
     def _entity(self, name: str, line: int, quote: str, *, weak: bool = False) -> str:
         key = entity_key(name) or "n_" + cite(line, name).content_hash()[:8]
@@ -134,13 +127,19 @@ class Structure:
             self.book.entities[key] = EntityFact(name, cite(line, quote), weak=weak)
         else:
             known.weak = known.weak and weak
-            if known.fields or any(raw.entity == key for raw in self.raw[-500:]):
+            if known.fields or self._has_raw(key):
                 self.book.assume(
                     f"'{name[:80]}' (line {line}) and '{known.name[:80]}' (line "
                     f"{known.source.line}) are the same entity; their fields are merged",
                     "The names differ only in case, number or separators.",
                 )
         return key
+
+    def _has_raw(self, key: str) -> bool:
+        at, seen = self._described
+        seen.update(raw.entity for raw in self.raw[at:])
+        self._described = (len(self.raw), seen)
+        return key in seen
 
     # Blocks
 
@@ -158,7 +157,7 @@ class Structure:
         elif isinstance(block, Fence):
             self.fences.append(block)
 
-    def _paragraph(self, block: Paragraph, level: _Level) -> None:
+    def _paragraph(self, block: Paragraph, level: Level) -> None:
         mark = leading_mark(block.text)
         if mark and len(mark[0]) < 60 and role_of(mark[0]) == "skip" and mark[1].strip():
             return
@@ -169,7 +168,7 @@ class Structure:
             return
         self._say(block.text, block.line, level)
 
-    def _item(self, item: Item, level: _Level, requirement: str = "") -> None:
+    def _item(self, item: Item, level: Level, requirement: str = "") -> None:
         mark = leading_mark(item.text)
         if mark and role_of(mark[0]) == "skip" and len(mark[0]) < 60 and mark[1].strip(" :"):
             return
@@ -193,7 +192,7 @@ class Structure:
             if inner == "skip":
                 return
             if inner:
-                level = _Level(level.level, inner, "", text)
+                level = Level(level.level, inner, "", text)
             self._say(item.text, item.line, level, requirement)
         for child in item.children:
             if isinstance(child, Bullets):
@@ -204,7 +203,7 @@ class Structure:
             else:
                 self._block(child)
 
-    def _entity_item(self, item: Item, level: _Level) -> None:
+    def _entity_item(self, item: Item, level: Level) -> None:
         """An item below an entity's heading: a field, a "Fields:" list or a sentence."""
         text = plain(item.text)
         head = re.match(
@@ -232,7 +231,7 @@ class Structure:
                         self._entity_item(sub, level)
 
     def _named_body(
-        self, name: str, rest: str, quote: str, line: int, level: _Level, item: Item | None = None
+        self, name: str, rest: str, quote: str, line: int, level: Level, item: Item | None = None
     ) -> bool:
         """`**Name**: …` as an entity, where the section or a "Fields:" mark says that it is one."""
         named = entity_name(name)
@@ -266,7 +265,7 @@ class Structure:
             return False
         key = self._entity(named, line, quote)
         self.book.entities[key].marked |= marked
-        inner = _Level(level.level, "data", key, name)
+        inner = Level(level.level, "data", key, name)
         # The body is the end of the quote: the line breaks it lacks stand before it.
         at = line + quote.rstrip().count("\n") - body.rstrip().count("\n")
         self._body(key, body, at, inner, inline=level.role == "data")
@@ -275,7 +274,7 @@ class Structure:
                 self._entity_item(sub, inner)
         return True
 
-    def _plain_item(self, item: Item, text: str, level: _Level) -> bool:
+    def _plain_item(self, item: Item, text: str, level: Level) -> bool:
         """`Customer: name, email` or `Customer (name, email)` without bold type."""
         if level.role != "data" and not (self.loose and level.role in ("other", "requirements")):
             return False
@@ -299,14 +298,14 @@ class Structure:
             return False
         else:
             key = self._entity(match[1].strip(), item.line, item.text)
-            inner = _Level(level.level, "data", key, match[1])
+            inner = Level(level.level, "data", key, match[1])
             self._body(key, match[2], item.line, inner)
         for block in children:
             for sub in block.items:
-                self._entity_item(sub, _Level(level.level, "data", key, text))
+                self._entity_item(sub, Level(level.level, "data", key, text))
         return True
 
-    def _body(self, key: str, raw: str, line: int, level: _Level, *, inline: bool = False) -> None:
+    def _body(self, key: str, raw: str, line: int, level: Level, *, inline: bool = False) -> None:
         """What is said about an entity: field lists and sentences."""
         entity = self.book.entities[key]
         first = True
@@ -332,7 +331,7 @@ class Structure:
                 self._describe(entity, key, sentence, at, level)
             first = False
 
-    def _describe(self, entity: EntityFact, key: str, text: str, line: int, level: _Level) -> None:
+    def _describe(self, entity: EntityFact, key: str, text: str, line: int, level: Level) -> None:
         if len(entity.description) < 400:
             entity.description = f"{entity.description} {plain(text)}".strip()
         self._state(plain(text), line, level, subject=key)
@@ -345,7 +344,7 @@ class Structure:
 
     # Tables
 
-    def _table(self, table: Table, level: _Level) -> None:
+    def _table(self, table: Table, level: Level) -> None:
         header = [plain(cell) for cell in table.header]
         columns = columns_of(header)
         kind = kind_of(columns, entity=bool(level.entity), data=level.role == "data")
@@ -361,7 +360,7 @@ class Structure:
                 if not name:
                     continue
                 key = self._entity(name, row.line, " | ".join(row.cells))
-                inner = _Level(level.level, "data", key, name)
+                inner = Level(level.level, "data", key, name)
                 if cells.get("fields"):
                     self._field_list(key, cells["fields"], row.line)
                 for text in (cells.get("notes", ""), cells.get("links", "")):
@@ -383,7 +382,7 @@ class Structure:
             if key:
                 self.raw.append(RawField(key, row.line, "", cells))
 
-    def _row(self, row: Row, header: list[str], role: SectionRole, level: _Level) -> None:
+    def _row(self, row: Row, header: list[str], role: SectionRole, level: Level) -> None:
         cells = [plain(cell).strip() for cell in row.cells]
         pairs = tuple(
             (head.strip().lower(), cell) for head, cell in zip(header, cells, strict=False) if cell
@@ -404,7 +403,7 @@ class Structure:
 
     # Sentences
 
-    def _say(self, raw: str, line: int, level: _Level, requirement: str = "") -> None:
+    def _say(self, raw: str, line: int, level: Level, requirement: str = "") -> None:
         text = plain(raw)
         if level.role == "overview" and not self.book.purpose and len(text) > 40:
             self.book.purpose = " ".join(text.split())[:600]
@@ -425,7 +424,7 @@ class Structure:
         self,
         text: str,
         line: int,
-        level: _Level,
+        level: Level,
         *,
         requirement: str = "",
         subject: str = "",

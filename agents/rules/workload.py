@@ -9,6 +9,7 @@ that any application needs.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from ...domain.access import derive_workload
 from ...domain.design import Design
@@ -113,9 +114,7 @@ def _like_requirement(
     """The operation of the requirement that shares most words with one that names no data."""
     wanted = set(re.findall(r"[a-z]{4,}", words.lower())) - {"with", "from", "that", "this", "page"}
     best: tuple[int, Statement] | None = None
-    for other in book.statements:
-        if other.role not in ("requirements", "access") or not vocabulary.mentions(other.text):
-            continue
+    for other in book.wishes:
         shared = len(wanted & set(re.findall(r"[a-z]{4,}", other.text.lower())))
         if shared >= max(2, len(wanted)) and (best is None or shared > best[0]):
             best = (shared, other)
@@ -233,13 +232,13 @@ def _add(book: Book, statement: Statement, query: WorkloadQuery, objective: Obje
     statement.serve("sla", f"query:{query.name}")
 
 
-def general_objectives(book: Book, design: Design) -> tuple[WorkloadQuery, ...]:
+def general_objectives(book: Book, design: Callable[[], Design]) -> tuple[WorkloadQuery, ...]:
     """The workload with the objectives for all queries; derived ones where the PRD names none."""
-    workload = list(design.workload)
+    workload = list(book.workload)
     if not book.general_slas:
         return tuple(workload)
     if not workload:
-        workload = list(derive_workload(design))
+        workload = list(derive_workload(design()))
     for general in book.general_slas:
         served = []
         for at, query in enumerate(workload):
