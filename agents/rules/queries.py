@@ -7,6 +7,7 @@ from ...domain.types import family
 from ...domain.workload import Parameter
 from .book import Book, Draft
 from .columns import time_of
+from .inserts import insert_sql
 from .operations import Operation
 from .paths import alias_for, find_path, join_sql
 
@@ -62,7 +63,7 @@ class _Select:
 def build_sql(book: Book, op: Operation) -> tuple[str, tuple[Parameter, ...]] | None:
     """The statement of an operation and its parameters; None where it cannot be expressed."""
     if op.verb == "insert":
-        return _insert(op.main)
+        return insert_sql(op.main, {d.name: d for d in book.drafts.values()})
     if op.verb in ("update", "delete"):
         return _change(op)
     drafts = {d.name: d for d in book.drafts.values()}
@@ -256,55 +257,6 @@ def _aggregate(select: _Select, op: Operation) -> tuple[str, tuple[Parameter, ..
         shown.append(f"{kind}({select.column(op.main, column)}) AS {quote(column)}")
     tail = f" GROUP BY {', '.join(grouped)} ORDER BY {', '.join(grouped)}" if grouped else ""
     return select.sql(", ".join(shown), tail), tuple(select.parameters.values())
-
-
-def _insert(draft: Draft) -> tuple[str, tuple[Parameter, ...]]:
-    """A new row with the values of one that is there, but for its keys.
-
-    All values come from one relation's rows, so that rules over several columns hold.
-    """
-    unique = {c for u in draft.uniques if u.where is None for c in u.columns} | set(
-        draft.primary_key
-    )
-    references = {c: k for k in draft.foreign_keys for c in k.columns}
-    single = {u.columns[0] for u in draft.uniques if len(u.columns) == 1 and u.where is None}
-    ranges = {c for e in draft.exclusions for c in (e.start_column, e.end_column)}
-    names: list[str] = []
-    parameters: list[Parameter] = []
-    for column in draft.columns.values():
-        if column.identity or column.generated:
-            continue
-        if column.name in draft.primary_key and column.default:
-            continue
-        shift: str | None = None
-        template: str | None = None
-        if column.name in ranges:
-            shift = "P50Y"
-        elif column.name in references:
-            pass
-        elif column.name in single or (column.name in unique and column.name not in references):
-            kind = family(column.type)
-            if kind == "text":
-                template = "{}2"
-            elif kind in ("integer", "numeric"):
-                shift = "100000007" if kind == "integer" else None
-            elif kind in ("timestamp", "date"):
-                shift = "P50Y"
-        names.append(column.name)
-        parameters.append(
-            Parameter(
-                name=column.name,
-                relation=draft.name,
-                column=column.name,
-                shift=shift,
-                template=template,
-            )
-        )
-    listed = ", ".join(quote(name) for name in names)
-    values = ", ".join(f":{name}" for name in names)
-    clash = unique - {p.name for p in parameters if p.shift or p.template} - set(draft.primary_key)
-    tail = " ON CONFLICT DO NOTHING" if clash else ""
-    return f"INSERT INTO {quote(draft.name)} ({listed}) VALUES ({values}){tail}", tuple(parameters)
 
 
 def _change(op: Operation) -> tuple[str, tuple[Parameter, ...]] | None:

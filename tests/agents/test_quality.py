@@ -281,3 +281,29 @@ def test_requirements_keep_their_ids(read: Any) -> None:
     assert by_id["FR-002"].about_data is False
     assert by_id["FR-003"].about_data is True and by_id["FR-003"].elements == ()
     assert any("FR-003" in q.text for q in design.questions)
+
+
+def test_an_insert_meets_no_old_key(read: Any) -> None:
+    """Each key of the new row has a value that is not there, or one that may be empty."""
+    design = read(
+        """
+        ## Data model
+        - **Customer**: email (unique)
+        - **Coupon**: code (unique)
+        - **Order**: number (unique, 8 characters), customer, coupon (optional), total
+        - **Basket item**: customer, coupon, added at
+        ## Rules
+        - One basket item per customer and coupon.
+        - One order per customer and coupon.
+        ## Performance
+        | Operation | p95 |
+        |---|---|
+        | Place an order | 50 ms |
+        | Add a basket item | 20 ms |
+        """
+    )
+    order, item = design.workload
+    drawn = {p.name: p for p in order.parameters}
+    assert (drawn["number"].template, drawn["number"].limit) == ("{}2", 7)
+    assert "coupon_id" not in drawn and "ON CONFLICT" not in order.sql
+    assert {p.relation for p in item.parameters} == {"basket_items"} or "ON CONFLICT" in item.sql
