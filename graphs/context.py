@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -160,10 +161,20 @@ class RunContext:
 
     # -- values in the workspace ------------------------------------------------------------
 
-    def save(self, path: str, value: Value) -> Reference:
-        """Write a value as JSON; return the reference for the state."""
-        subject = self.workspace.write(path, value.model_dump_json(indent=2) + "\n")
+    def save(self, stem: str, value: Value) -> Reference:
+        """Write a value as JSON under a name that holds its hash; the reference for the state.
+
+        A node that was killed may have written its value before the checkpoint that would speak
+        of it: what the last checkpoint refers to must still be there, as it was.
+        """
+        text = value.model_dump_json(indent=2) + "\n"
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        subject = self.workspace.write(f"{stem}.{digest[:12]}.json", text)
         return Reference(path=subject.path, sha256=subject.sha256)
+
+    def save_design(self, design: Design) -> Reference:
+        """Keep a design of the run. The one it ends with becomes `design/design.json`."""
+        return self.save("design/drafts/design", design)
 
     def load(self, kind: type[V], reference: Reference) -> V:
         """Read a value back. Raises EvidenceError where the file is not what was written."""
@@ -178,7 +189,7 @@ class RunContext:
     def save_report(self, state: State, name: str, value: Value) -> dict[str, Reference]:
         """Write a report and return the state's `reports` with it in place."""
         reports = dict(state.get("reports", {}))
-        reports[name] = self.save(f"evidence/reports/{name}.json", value)
+        reports[name] = self.save(f"evidence/reports/{name}", value)
         return reports
 
     def report(self, state: State, name: str, kind: type[V]) -> V | None:

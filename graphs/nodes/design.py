@@ -39,7 +39,7 @@ def design(
         findings = check_design(proposed)
         errors = [finding for finding in findings if finding.severity == "error"]
     update: State = {
-        "design": context.save("design/design.json", proposed),
+        "design": context.save_design(proposed),
         "usage": add_usage(state, proposal.usage),
         "findings": [],
     }

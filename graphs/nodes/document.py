@@ -18,6 +18,7 @@ from ...domain.recovery import RestoreReport, RetentionReport
 from ...domain.reports import DesignCheck, PerformanceReport, ProbeReport, TuningHistory
 from ...errors import ServerError
 from ...evidence.progress import write_progress
+from ...evidence.workspace import DESIGN
 from ..acceptance import Seen, judge
 from ..context import RunContext
 from ..state import Reference, State
@@ -83,11 +84,15 @@ def acceptance(state: State, runtime: Runtime[RunContext]) -> State:
     context = runtime.context
     context.begin("acceptance")
     criteria = verdicts(state, context)
+    final = []
+    if "design" in state:
+        final = [context.workspace.write(DESIGN, context.workspace.read(state["design"]["path"]))]
     for criterion in criteria:
         context.record(
             "acceptance",
             f"{criterion.text}: {criterion.verdict}. {criterion.reason}",
             OUTCOME_OF[criterion.verdict],
+            subjects=final if criterion.id == "schema" else (),
             facts={"criterion": criterion.id, "evidence": ", ".join(criterion.evidence)},
         )
     failed = state.get("status") == "failed"

@@ -45,7 +45,7 @@ def intake(state: State, runtime: Runtime[RunContext]) -> Command[Literal["desig
         facts = inspect_target(
             context.database_url.get_secret_value(), own_version=context.server().version
         )
-        update["target"] = context.save("evidence/reports/target.json", facts)
+        update["target"] = context.save("evidence/reports/target", facts)
         context.record(
             STEP,
             f"The user's database was looked at, read-only: {facts.description}, "

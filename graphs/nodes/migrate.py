@@ -116,6 +116,8 @@ def rollback(
     assert failure is not None, "rollback is only entered with a failure"
     design = context.design(state)
     proved = state.get("proved", [])
+    # A rollback that was killed may have set the failing revision aside already: write it again.
+    apply_history(context.workspace.path("migrations"), design, tuple(proved))
     rehearsal = rehearse_rollback(
         context.server(),
         context.workspace.path("migrations"),
@@ -153,7 +155,7 @@ def rollback(
     update["usage"] = add_usage(state, proposal.usage)
     if not proposal.changes or proposal.design == design:
         return _give_up(update, failure, "the planner has no repair for it")
-    update["design"] = context.save("design/design.json", with_decisions(proposal))
+    update["design"] = context.save_design(with_decisions(proposal))
     context.record(
         "rollback",
         f"Repaired by the planner: {'; '.join(proposal.changes)}",

@@ -116,7 +116,7 @@ def index_tuning(
         len(r.indexes) for r in design.relations
     )
     if new:
-        update["design"] = context.save("design/design.json", tuned)
+        update["design"] = context.save_design(tuned)
         subjects.append(subject_of(update["design"]))
     record = context.record(
         "index_tuning",
