@@ -123,6 +123,8 @@ class Statement:
     about_data: bool = True
     # True for what only leads to other sentences: neither a requirement nor unread.
     context: bool = False
+    # It asks for more than what was found for it does, so nothing serves it.
+    beyond: bool = False
     # The line its paragraph or item starts on: sentences of one block share their subject.
     block: int = 0
 

@@ -39,8 +39,18 @@ _OUTSIDE = re.compile(
 )  # fmt: skip
 
 
+# What is asked is more than what was found for it.
+_AUDITED = re.compile(
+    r"\b(?:every|each|all|any)\b[^.]{0,60}\b(?:change|read|access|update|edit|deletion|action|view)"
+    r"\w*\b[^.]{0,80}\b(?:written|logged|recorded|audited|traced)\b", re.I,
+)  # fmt: skip
+_MINIMUM = re.compile(r"\b(?:at least one|one or more)\b|\b1\.\.(?:n|\*)", re.I)
+
+
 def requirements_of(book: Book, vocabulary: Vocabulary) -> tuple[Requirement, ...]:
     """The requirements in the order of their lines; also lists what was not understood."""
+    for statement in book.statements:
+        _not_beyond(book, statement)
     entries: list[tuple[int, str, RequirementKind, str, list[str], bool, Statement | None]] = []
     for draft in book.drafts.values():
         if draft.sources:
@@ -91,6 +101,29 @@ def requirements_of(book: Book, vocabulary: Vocabulary) -> tuple[Requirement, ..
     return tuple(_numbered(entries))
 
 
+def _not_beyond(book: Book, statement: Statement) -> None:
+    """Take back what was found for a sentence that asks for more than that does."""
+    found = {element.partition(":")[0] for element in statement.elements}
+    if not found:
+        return
+    if found <= {"relation"} and _AUDITED.search(statement.text):
+        reason = "nothing fills the log yet: audit trails are not built by this release"
+    elif statement.kind == "relationship" and _MINIMUM.search(statement.text):
+        if not statement.requirement:
+            book.assume(
+                "A stated minimum of related rows is left to the application.",
+                "No constraint of a table can demand that another table holds a row.",
+                *statement.elements,
+            )
+            return
+        reason = "a minimum of related rows, which no constraint of the design enforces"
+    else:
+        return
+    statement.elements.clear()
+    statement.beyond = True
+    book.unread.append(Unread(line=statement.line, text=statement.text[:200], reason=reason))
+
+
 def _numbered(
     entries: list[tuple[int, str, RequirementKind, str, list[str], bool, Statement | None]],
 ) -> list[Requirement]:
@@ -117,7 +150,7 @@ def _numbered(
 
 def _weigh(book: Book, vocabulary: Vocabulary, statement: Statement) -> None:
     """Decide what a requirement with an id is about, where no reader understood it."""
-    if statement.elements or not statement.about_data:
+    if statement.elements or statement.beyond or not statement.about_data:
         return
     text = statement.text
     words = set(re.findall(r"[a-z][a-z-]+", text.lower()))
