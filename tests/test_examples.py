@@ -30,5 +30,5 @@ def test_an_example_runs_to_its_end(name: str, tmp_path: Path) -> None:
     assert result.design is not None
     assert 15 <= len(result.design.relations) <= 40
     assert any(m.sla for m in result.sla)
-    assert verify(tmp_path / "run").intact
+    assert verify(tmp_path / "run").ok
     assert prd.read_bytes() == before

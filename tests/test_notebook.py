@@ -35,4 +35,4 @@ def test_the_notebook_runs_from_top_to_bottom(
     assert "appointment" in printed
     assert "refused by ex_appointments_practitioner_id" in printed
     (workspace,) = tmp_path.glob("clinic-*")
-    assert verify(workspace).intact
+    assert verify(workspace).ok

@@ -29,7 +29,7 @@ PRD = textwrap.dedent("""\
     ## Rules
 
     - The price of a book cannot be negative.
-    - A loan is due after it was borrowed.
+    - The due_at of a loan is after its borrowed_at.
 
     ## Volumes
 
