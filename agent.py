@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import PrivateAttr, SecretStr
 
-from .agents.input import as_path, read_prd, title_of
+from .agents.input import as_path, parse_design, read_design, read_prd, title_of
 from .agents.planner import Planner
 from .agents.select import select_planner
 from .config import Settings
@@ -20,7 +20,7 @@ from .domain.design import Design
 from .domain.plan import Approval, Budget
 from .domain.progress import Event
 from .domain.result import RunResult
-from .errors import A13Error, ConfigError, InputError
+from .errors import A13Error, ConfigError
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -290,29 +290,14 @@ class A13Agent:
         )
 
     def _given(self, prd: Prd) -> tuple[str | Design, str]:
-        if isinstance(prd, Design):
-            return prd, prd.name
-        if isinstance(prd, Mapping):
-            from pydantic import ValidationError
-
-            try:
-                design = Design.model_validate(prd)
-            except ValidationError as error:
-                raise InputError(
-                    f"The structured design is not valid: {error.errors()[0]['loc']}: "
-                    f"{error.errors()[0]['msg']}",
-                    hint="See a13.domain.design.Design for its shape.",
-                ) from error
+        if isinstance(prd, Design | Mapping):
+            design = read_design(prd)
             return design, design.name
         path = as_path(prd) if isinstance(prd, str) else prd
         text = read_prd(path or prd, max_bytes=self.settings.max_prd_bytes)
         if path is not None and path.suffix.lower() == ".json":
-            import json
-
-            try:
-                return self._given(json.loads(text))
-            except ValueError as error:
-                raise InputError(f"{path.name} is not JSON: {error}") from error
+            design = parse_design(text, name=path.name)
+            return design, design.name
         return text, title_of(text, fallback=path.stem if path else "prd")
 
     def _run(self) -> Runner:

@@ -7,13 +7,21 @@ UTF-16 and UTF-32 with one. Line numbers are those of the decoded text.
 from __future__ import annotations
 
 import codecs
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
+
+from ..domain.design import Design
 from ..domain.identifiers import snake_case
 from ..domain.requirements import subject_of_heading
 from ..errors import InputError
 
 MAX_BYTES = 2_000_000
+_SHAPE = "See a13.domain.design.Design for the shape of a design."
 
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 _MARKS = (
@@ -92,6 +100,43 @@ def read_prd(source: str | bytes | Path, *, max_bytes: int = MAX_BYTES) -> str:
             hint="Give the path of a Markdown file, or the text itself.",
         ) from None
     return decode_prd(data, max_bytes=max_bytes)
+
+
+def parse_design(text: str, *, name: str) -> Design:
+    """The structured design that a JSON text holds. Raises InputError; `name` is the file's."""
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{name} is not JSON: {error}.", hint=_SHAPE) from None
+    except RecursionError:
+        raise InputError(f"{name} is nested too deeply to be a design.", hint=_SHAPE) from None
+    if not isinstance(given, dict):
+        raise InputError(f"{name} holds no JSON object.", hint=_SHAPE)
+    return read_design(given)
+
+
+def read_design(given: Design | Mapping[str, Any]) -> Design:
+    """A structured design, if it is valid and can be written down and read back.
+
+    Infinite numbers and halves of surrogate pairs cannot. Raises InputError.
+    """
+    try:
+        design = Design.model_validate(given)
+        again = Design.model_validate_json(design.model_dump_json())
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"The structured design is not valid: {place}: {first['msg']}.", hint=_SHAPE
+        ) from None
+    except (PydanticSerializationError, RecursionError):
+        raise InputError(
+            "The structured design holds characters that are not text.",
+            hint="Take out unpaired surrogates (\\ud800 to \\udfff).",
+        ) from None
+    if again != design:
+        raise InputError("The structured design cannot be written as JSON.", hint=_SHAPE)
+    return design
 
 
 def as_path(text: str) -> Path | None:

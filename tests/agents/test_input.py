@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from a13.agents.input import decode_prd, read_prd
+from a13.agents.input import decode_prd, parse_design, read_prd
 from a13.errors import InputError
 
 TEXT = "# Shop\n\n- **Café**: name\n"
@@ -66,3 +66,28 @@ def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
 
 def test_one_line_of_prose_is_a_text() -> None:
     assert read_prd("A customer has a name and an email.") == "A customer has a name and an email."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[1]",
+        '"prd.md"',
+        "[" * 200_000,
+        '{"name": 1}',
+        '{"name": "\\ud800"}',
+        '{"name": "x", "objectives": {"rpo_seconds": Infinity}}',
+        '{"name": "x", "workload": [{"name": "q", "purpose": "", "sql": "select 1",'
+        ' "frequency": NaN}]}',
+        '{"name": "x", "objectives": {"rpo_seconds": ' + "9" * 5000 + "}}",
+    ],
+)
+def test_a_structured_design_that_is_none_is_refused_with_what_to_do(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_design(text, name="design.json")
+    assert caught.value.hint
+
+
+def test_a_structured_design_is_read() -> None:
+    assert parse_design('{"name": "x"}', name="design.json").name == "x"
