@@ -19,6 +19,7 @@ from ..errors import A13Error, ConfigError, InputError, WorkspaceError
 
 if TYPE_CHECKING:
     from ..agent import A13Agent, A13Result
+    from ..config import Settings
 
 EXIT_CODES = (
     "Exit codes: 0 all acceptance criteria met · 1 failed · 2 usage · 3 needs input · "
@@ -117,11 +118,10 @@ def resume(
 @app.command()
 def serve(workspace: WorkspaceArgument) -> None:
     """Bring a finished database up again, with its seed data, until Ctrl-C."""
-    from ..config import Settings
     from ..graphs.serve import Served
     from .view import show_served, wait_for_interrupt
 
-    served = Served(workspace, Settings())
+    served = Served(workspace, _settings())
     served.start()
     try:
         show_served(served)
@@ -148,10 +148,9 @@ def verify(workspace: WorkspaceArgument, as_json: JsonOption = False) -> None:
 @app.command()
 def doctor(as_json: JsonOption = False) -> None:
     """Say what this machine gives A13: binaries, versions, and whether a server starts."""
-    from ..config import Settings
     from ..database.facts import describe
 
-    facts = describe(Settings())
+    facts = describe(_settings())
     if as_json:
         typer.echo(facts.model_dump_json(indent=2))
     else:
@@ -181,20 +180,49 @@ def main() -> NoReturn:
         if callable(show) and isinstance(code, int):
             show()
             sys.exit(code)
-        raise
+        if sys.flags.dev_mode:
+            raise
+        _complain(_unforeseen(error))
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _agent(**arguments: Any) -> A13Agent:
-    from pydantic import ValidationError
-
     from ..agent import A13Agent
 
+    return A13Agent(settings=_settings(), **arguments)
+
+
+def _settings() -> Settings:
+    """The settings of the environment. Raises ConfigError."""
+    from pydantic import ValidationError
+
+    from ..config import Settings
+
     try:
-        return A13Agent(**arguments)
+        return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigError(f"Setting {first['loc']}: {first['msg']}") from error
+        name = "A13_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise ConfigError(
+            f"{name}: {first['msg']}.", hint="Correct the environment variable, or unset it."
+        ) from None
+
+
+def _unforeseen(error: Exception) -> A13Error:
+    """What a user is told about an error that is none of A13's own."""
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return A13Error(
+            f"{place}{error.strerror or error}.",
+            hint="Mend this (space, permissions), then `a13 resume WORKSPACE` goes on.",
+        )
+    first = (str(error).strip().splitlines() or [""])[0]
+    return A13Error(
+        f"A13 did not foresee this: {type(error).__name__}: {first[:300]}",
+        hint="`a13 resume WORKSPACE` tries the step again; "
+        "`python -X dev -m a13 …` shows the traceback for a report.",
+    )
 
 
 def _given(prd: str) -> str | Path:

@@ -14,6 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from a13.apps import cli
+
 PRD = """\
 # Lending library
 
@@ -177,3 +179,38 @@ def test_serve_until_interrupted(finished) -> None:  # type: ignore[no-untyped-d
     while Path(host).exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not Path(host).exists(), "the socket's folder is gone with the server"
+
+
+def test_a_setting_that_is_wrong_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A13_SEED", "abc")
+    for arguments in (("doctor",), ("serve", "."), ("plan", "prd.md")):
+        shown = a13(*arguments, cwd=tmp_path)
+        assert shown.returncode == 2
+        assert "A13_SEED" in shown.stderr
+        assert "Traceback" not in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device", "/some/where"), "/some/where: No space left"),
+        (ValueError("odd\nand more"), "ValueError: odd"),
+    ],
+)
+def test_an_error_that_nobody_foresaw_is_one_message(
+    error: Exception,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def broken(**_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "app", broken)
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 1
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert "a13 resume" in shown
+    assert "and more" not in shown
