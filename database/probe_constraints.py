@@ -20,6 +20,7 @@ from .probe_session import Attempt, Session, accepted, inconclusive
 from .probe_values import outsiders, violations
 
 _MOST_ISOLATED = 40
+_MOST_VALUES = 100
 
 
 def probe_relation(session: Session, rows: RowMaker, relation: Relation) -> Iterator[Probe]:
@@ -183,12 +184,10 @@ class _Prober:
     def values(self, column: Column) -> Iterator[Probe]:
         """Another value of the closed set passes, one outside it does not."""
         name = values_check_name(self.relation, column.name)
-        taken = [self._with({column.name: value}) for value in self._members(column)]
-        attempts = [(statements, self.session.attempt(statements)) for statements in taken]
+        taken = (self._with({column.name: v}) for v in self._members(column)[:_MOST_VALUES])
         # Other rules may tie the value to other columns; the row's own value always passes.
-        passing = next((pair for pair in attempts if pair[1].passed), None)
-        statements = passing[0] if passing else self.passing
-        yield self._taken(name, statements)
+        passing = (statements for statements in taken if self.session.attempt(statements).passed)
+        yield self._taken(name, next(passing, self.passing))
         yield self._refused(
             self._element(name),
             "23514",

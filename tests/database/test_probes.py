@@ -338,3 +338,26 @@ def test_reshape_keeps_the_shape() -> None:
     assert made != "INV-0042/x@y.org"
     assert [c for c in made if not c.isalnum()] == ["-", "/", "@", "."]
     assert made[:3].isupper() and made[4:8].isdigit()
+
+
+def test_a_huge_closed_set_takes_few_statements(server: Server, database: str) -> None:
+    values = tuple(f"value_{n}" for n in range(3_000))
+    relation = Relation(
+        name="t",
+        columns=(
+            Column(name="id", type="bigint", identity=True),
+            Column(name="v", type="text", values=values),
+        ),
+        primary_key=("id",),
+    )
+    design = Design(name="many", relations=(relation,))
+    build(server, database, design)
+    with server.connect(database) as connection:
+        connection.execute("SELECT pg_stat_reset()")
+    assert [one for one in probe(server, database, design) if not one.passed] == []
+    with server.connect(database) as connection:
+        row = connection.execute(
+            "SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 't'"
+        ).fetchone()
+    assert row is not None
+    assert row[0] < 100
