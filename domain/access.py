@@ -7,6 +7,7 @@ the texts do not name it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from .design import Column, Design, ForeignKey, Relation
@@ -29,6 +30,8 @@ _LATER_WORDS = (
     "modified", "changed", "ends", "ended", "end", "closed", "cancelled", "canceled", "archived",
     "retired", "valid", "last",
 )  # fmt: skip
+# What may follow the colon of a parameter.
+_PARAMETER = re.compile(r"[a-z_][a-z0-9_]*")
 _STATUS_WORDS = ("status", "state", "stage", "phase")
 
 
@@ -176,11 +179,26 @@ def _shown(relation: Relation) -> str:
 
 
 def _equal(columns: tuple[str, ...]) -> str:
-    return " AND ".join(f"{quote(name)} = :{name}" for name in columns)
+    pairs = zip(columns, _parameters(columns), strict=True)
+    return " AND ".join(f"{quote(name)} = :{parameter}" for name, parameter in pairs)
 
 
 def _drawn(relation: Relation, columns: tuple[str, ...]) -> tuple[Parameter, ...]:
-    return tuple(Parameter(name=name, relation=relation.name, column=name) for name in columns)
+    return tuple(
+        Parameter(name=parameter, relation=relation.name, column=name)
+        for name, parameter in zip(columns, _parameters(columns), strict=True)
+    )
+
+
+def _parameters(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns' names as names of parameters; `value_2` for one that cannot be written so."""
+    names: list[str] = []
+    for place, column in enumerate(columns, start=1):
+        name = column if _PARAMETER.fullmatch(column) else f"value_{place}"
+        while name != column and name in (*columns, *names):
+            name += "_"
+        names.append(name)
+    return tuple(names)
 
 
 def _words(columns: tuple[str, ...]) -> str:

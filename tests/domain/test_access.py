@@ -96,3 +96,19 @@ def test_the_state_of_a_row() -> None:
     assert status_column(ORDERS) == "status"
     assert status_column(relation("a", Column(name="status", type="text"))) is None
     assert status_column(relation("a", Column(name="kind", type="text", values=("a", "b")))) is None
+
+
+def test_columns_with_odd_names_have_parameters_that_parse() -> None:
+    odd = relation(
+        "odd",
+        Column(name="ref%s", type="bigint"),
+        Column(name="Value", type="bigint"),
+        Column(name="value_1", type="bigint"),
+        uniques=(Unique(columns=("ref%s", "value_1", "Value")),),
+    )
+    known = {"odd": {column.name: column.type for column in odd.columns}}
+    query = derive_workload(Design(name="d", relations=(odd,)))[1]
+    assert [p.column for p in query.parameters] == ["ref%s", "value_1", "Value"]
+    parsed = parse_query(query.sql, known)
+    assert set(parsed.parameters) == {p.name for p in query.parameters}
+    assert len(parsed.parameters) == 3
