@@ -5,8 +5,29 @@ Both follow from the design alone, so no planner has to think of them.
 
 from __future__ import annotations
 
+from ..errors import DesignError
 from .access import derive_workload
-from .design import Design, ForeignKey, Index, IndexKey, Relation
+from .design import Column, Design, ForeignKey, Index, IndexKey, Relation
+from .types import canonical_type
+
+
+def with_canonical_types(design: Design) -> Design:
+    """The design with every known type in its one spelling: `timestamptz` says the same.
+
+    A type that is not known stays as it is, for the checks to name.
+    """
+    relations = tuple(
+        relation.model_copy(update={"columns": tuple(map(_canonical, relation.columns))})
+        for relation in design.relations
+    )
+    return design.model_copy(update={"relations": relations})
+
+
+def _canonical(column: Column) -> Column:
+    try:
+        return column.model_copy(update={"type": canonical_type(column.type)})
+    except DesignError:
+        return column
 
 
 def with_foreign_key_indexes(design: Design) -> Design:

@@ -10,7 +10,11 @@ from langgraph.types import Command, interrupt
 from ...agents.planner import Proposal
 from ...agents.rules import SHAPES_UNDERSTOOD
 from ...checks import check_design
-from ...domain.complete import with_derived_workload, with_foreign_key_indexes
+from ...domain.complete import (
+    with_canonical_types,
+    with_derived_workload,
+    with_foreign_key_indexes,
+)
 from ...domain.design import Design
 from ...domain.findings import Failure, Finding
 from ...domain.reports import DesignCheck
@@ -31,7 +35,7 @@ def design(
     context.begin(STEP)
     proposal = _propose(state, context)
     proposed = with_decisions(proposal).model_copy(update={"planner": context.planner.stamp})
-    proposed = with_foreign_key_indexes(proposed)
+    proposed = with_foreign_key_indexes(with_canonical_types(proposed))
     findings = check_design(proposed)
     errors = [finding for finding in findings if finding.severity == "error"]
     if not errors:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from a13.domain.complete import with_derived_workload, with_foreign_key_indexes
+from a13.domain.complete import (
+    with_canonical_types,
+    with_derived_workload,
+    with_foreign_key_indexes,
+)
 from a13.domain.design import Column, Design, ForeignKey, Index, IndexKey, Relation
 
 PARENT = Relation(
@@ -55,3 +59,20 @@ def test_stated_queries_are_not_derived_again() -> None:
     names = [query.name for query in once.workload]
     assert len(names) == len(set(names))
     assert names
+
+
+def test_known_types_are_written_in_their_one_spelling() -> None:
+    relation = Relation(
+        name="t",
+        columns=(
+            Column(name="id", type="int8"),
+            Column(name="at", type="timestamptz"),
+            Column(name="name", type="varchar(40)"),
+            Column(name="odd", type="frobnicator"),
+        ),
+        primary_key=("id",),
+    )
+    done = with_canonical_types(Design(name="d", relations=(relation,))).relation("t")
+    assert [column.type for column in done.columns] == [
+        "bigint", "timestamp with time zone", "character varying(40)", "frobnicator",
+    ]  # fmt: skip
