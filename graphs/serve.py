@@ -8,7 +8,8 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import URL
 
 from ..config import Settings
-from ..database import revisions
+from ..database.connections import connect_arguments
+from ..database.revisions import read_history, upgrade
 from ..database.seed import apply_seed
 from ..database.server import Server
 from ..errors import ServerError, WorkspaceError
@@ -24,7 +25,7 @@ class Served:
         self.place = Workspace.open(workspace)
         self.server = Server(profile="scratch", settings=settings)
         self._engine: Engine | None = None
-        if not revisions.read_history(self.place.path("migrations")):
+        if not read_history(self.place.path("migrations")):
             raise WorkspaceError(
                 f"{self.place.root} has no revisions to build a database from.",
                 hint="Run or resume it first.",
@@ -40,7 +41,7 @@ class Served:
         self.server.start()
         try:
             self.server.create_database(DATABASE)
-            failure = revisions.upgrade(self.server.url(DATABASE), self.place.path("migrations"))
+            failure = upgrade(self.server.url(DATABASE), self.place.path("migrations"))
             if failure is not None:
                 raise ServerError(f"Revision {failure.revision} failed: {failure.message}")
             if self.place.exists("seed/seed.sql"):
@@ -53,7 +54,7 @@ class Served:
     def engine(self) -> Engine:
         """One engine for this copy."""
         if self._engine is None:
-            self._engine = create_engine(self.url)
+            self._engine = create_engine(self.url, connect_args=connect_arguments(self.url))
         return self._engine
 
     def stop(self) -> None:

@@ -187,8 +187,12 @@ def _shown(draft: Draft, alias: str) -> list[str]:
 def _rows(select: _Select, op: Operation) -> tuple[str, tuple[Parameter, ...]]:
     main = op.main
     shown = _shown(main, select.alias)
+    many = [child for child in op.children if _is_below(select, child)]
     for child in op.children:
-        if select.reach(child, left=True):
+        if len(many) > 1 and child in many:
+            # Joined side by side, each row of one would meet each row of the others.
+            shown.append(_gathered(select, child))
+        elif select.reach(child, left=True):
             alias = select.aliases[child.name]
             skip = {k.columns[-1] for k in child.foreign_keys if k.references == main.name}
             for place in _shown(child, alias):
@@ -212,6 +216,29 @@ def _rows(select: _Select, op: Operation) -> tuple[str, tuple[Parameter, ...]]:
     if op.verb != "get":
         tail += f" LIMIT {op.limit or LIST_ROWS}"
     return select.sql(", ".join(shown), tail), tuple(select.parameters.values())
+
+
+def _is_below(select: _Select, child: Draft) -> bool:
+    """True where a row of the main relation may have many of the child's."""
+    path = find_path(select.drafts, select.main.name, child.name)
+    return bool(path) and any(not step.upward for step in path or ())
+
+
+def _gathered(select: _Select, child: Draft) -> str:
+    """The child's rows of one main row, as a JSON array in one column."""
+    path = find_path(select.drafts, select.main.name, child.name) or []
+    aliases = dict(select.aliases)
+    joins = [join_sql(select.drafts, step, aliases) for step in path]
+    first, on = joins[0].removeprefix("JOIN ").split(" ON ", 1)
+    pairs = ", ".join(
+        f"{quote_literal(place.split('.', 1)[1].strip(chr(34)))}, {place}"
+        for place in _shown(child, aliases[child.name])
+    )
+    rest = "".join(f" {join}" for join in joins[1:])
+    return (
+        f"(SELECT jsonb_agg(jsonb_build_object({pairs})) FROM {first}{rest} WHERE {on}) "
+        f"AS {quote(child.name)}"
+    )
 
 
 def _child_order(select: _Select, op: Operation) -> str | None:
