@@ -22,7 +22,7 @@ from ..domain.plan import Approval, Budget
 from ..domain.progress import Event
 from ..domain.redaction import redact
 from ..domain.result import RunResult
-from ..errors import ThreadError
+from ..errors import ThreadError, WorkspaceError
 from ..evidence.ledger import Ledger
 from ..evidence.workspace import Workspace
 from .builder import RECURSION_LIMIT, build_graph
@@ -221,12 +221,26 @@ class Runner:
         connection = sqlite3.connect(place.path(CHECKPOINTS), check_same_thread=False)
         try:
             yield build_graph(SqliteSaver(connection), name=self.name)
+        except sqlite3.Error as error:
+            raise _checkpoints_fail(place, error) from error
         finally:
             connection.close()
 
 
 def _config(thread_id: str) -> RunnableConfig:
     return {"configurable": {"thread_id": thread_id}, "recursion_limit": RECURSION_LIMIT}
+
+
+def _checkpoints_fail(place: Workspace, error: sqlite3.Error) -> WorkspaceError:
+    where = place.root / CHECKPOINTS
+    damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(
+        error, sqlite3.OperationalError
+    )
+    if damaged:
+        hint = "The checkpoints are damaged: put the file back, or start a new run elsewhere."
+    else:
+        hint = f"See to space and permissions there, then `a13 resume {place.root}`."
+    return WorkspaceError(f"{where} cannot be used: {error}.", hint=hint)
 
 
 def _reply(
