@@ -20,6 +20,15 @@ def default_cache_dir() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "a13"
 
 
+def unset_session_variables() -> None:
+    """Take libpq's variables that no connection can overrule out of this process's environment.
+
+    They would lead every connection elsewhere, or change how sessions write dates and times.
+    """
+    for name in ("PGSERVICE", "PGDATESTYLE", "PGTZ", "PGGEQO"):
+        os.environ.pop(name, None)
+
+
 class Settings(BaseSettings):
     """What a deployment decides once. Arguments of `A13Agent` and the CLI come first.
 

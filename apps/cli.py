@@ -194,11 +194,15 @@ def _agent(**arguments: Any) -> A13Agent:
 
 
 def _settings() -> Settings:
-    """The settings of the environment. Raises ConfigError."""
+    """The settings of the environment, which holds nothing that bends sessions from now on.
+
+    Raises ConfigError.
+    """
     from pydantic import ValidationError
 
-    from ..config import Settings
+    from ..config import Settings, unset_session_variables
 
+    unset_session_variables()
     try:
         return Settings()
     except ValidationError as error:

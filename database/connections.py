@@ -39,10 +39,29 @@ def connect_arguments(url: URL) -> dict[str, str]:
     host = url.host or url.query.get("host", "")
     if not (isinstance(host, str) and host.startswith("/")):
         return {}
-    fixed = {"hostaddr": "", "sslmode": "disable", "gssencmode": "disable"}
-    fixed["target_session_attrs"] = "any"
-    if "options" not in url.query:
-        fixed["options"] = ""
+    fixed = socket_arguments()
+    if "options" in url.query:
+        del fixed["options"]
+    return fixed
+
+
+def socket_arguments() -> dict[str, str]:
+    """The parameters that keep the environment out of a connection to a private server's socket.
+
+    Source: PostgreSQL 18 manual, 32.15. PGSERVICE, PGDATESTYLE and PGTZ have no such parameter.
+    """
+    fixed = {
+        "hostaddr": "",
+        "options": "",
+        "client_encoding": "UTF8",
+        "sslmode": "disable",
+        "gssencmode": "disable",
+        "channel_binding": "disable",
+        "requirepeer": "",
+        "target_session_attrs": "any",
+    }
+    if psycopg.pq.version() >= 17_00_00:  # an older libpq refuses what it does not know
+        fixed["sslnegotiation"] = "postgres"
     return fixed
 
 

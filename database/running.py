@@ -15,6 +15,7 @@ import psycopg
 
 from ..errors import ServerError
 from .binaries import Binaries
+from .connections import socket_arguments
 from .directories import PrivateDirectory, signal_postmaster, socket_directory
 from .processes import spawn_server
 
@@ -55,13 +56,9 @@ class RunningServer:
             user=SUPERUSER,
             password=password,
             dbname=database,
-            hostaddr="",
-            options="",
-            client_encoding="UTF8",
             application_name="a13",
-            sslmode="disable",
-            gssencmode="disable",
             autocommit=autocommit,
+            **socket_arguments(),  # type: ignore[arg-type]
         )
 
     def close(self, mode: Mode) -> None:

@@ -299,7 +299,8 @@ class Server:
         except psycopg.Error as error:
             raise ServerError(
                 f"The private server started but could not be used: {str(error).strip()}\n"
-                f"The end of its log:\n{self.log_tail(25)}"
+                f"The end of its log:\n{self.log_tail(25)}",
+                hint="Unset libpq's variables, such as PGSERVICE, if the log shows no cause.",
             ) from error
         write_password(server_account(self.settings), data, fresh)
         return fresh

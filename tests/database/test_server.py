@@ -17,6 +17,7 @@ from psycopg import sql
 
 from a13.config import Settings
 from a13.database import profiles
+from a13.database.connections import connect_arguments
 from a13.database.directories import postmaster_pid
 from a13.database.facts import describe
 from a13.database.server import Server, work_directory
@@ -176,11 +177,18 @@ def test_variables_of_the_environment_lead_nowhere_else(
     monkeypatch.setenv("PGOPTIONS", "-c search_path=elsewhere")
     monkeypatch.setenv("PGDATABASE", "elsewhere")
     monkeypatch.setenv("PGPORT", "1")
+    monkeypatch.setenv("PGTARGETSESSIONATTRS", "standby")
+    monkeypatch.setenv("PGCHANNELBINDING", "require")
+    monkeypatch.setenv("PGREQUIREPEER", "somebody")
+    monkeypatch.setenv("PGSSLNEGOTIATION", "direct")
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     assert "elsewhere" not in str(value(server, "SHOW search_path", database))
-    engine = sa.create_engine(server.url(database))
+    url = server.url(database)
+    engine = sa.create_engine(url, connect_args=connect_arguments(url))
     with engine.connect() as session:
         assert "elsewhere" not in str(session.scalar(sa.text("SHOW search_path")))
+        assert session.scalar(sa.text("SHOW client_encoding")) == "UTF8"
     engine.dispose()
     done = server.run("psql", "-Atc", "SHOW search_path", database=database, check=True)
     assert "elsewhere" not in done.stdout
