@@ -40,7 +40,7 @@ class LoadedDatabase:
 
     name: str
     design_sha256: str
-    revisions: tuple[str, ...]
+    revisions: tuple[str, ...]  # the hashes of their files, oldest first
     loaded: tuple[LoadedRelation, ...]
 
 

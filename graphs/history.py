@@ -69,22 +69,28 @@ def _served(design: Design, statements: tuple[Statement, ...]) -> tuple[str, ...
 def apply_history(
     directory: Path, design: Design, proved: tuple[str, ...]
 ) -> tuple[tuple[Revision, ...], tuple[str, ...]]:
-    """Write what is missing; drop what an interrupted or failed attempt left behind.
+    """Write what is missing at the end; drop what an interrupted or failed attempt left behind.
 
-    Returns all revisions and the ids that stay proved: a prefix of the history whose statements
-    the design still asks for. Idempotent.
+    A proved revision stays where it is, under its number, whatever the order of the indexes in
+    the design: databases stand at it. Returns all revisions and the ids that stay proved, a
+    prefix of the history whose statements the design still asks for. Idempotent.
     """
     revisions.initialise(directory)
-    wanted = plan_history(design)
+    schema, *tuned = plan_history(design)
+    missing = {_sql(statements): (message, statements) for message, statements in tuned}
     present = revisions.read_history(directory)
     kept = 0
-    for revision, (_, statements) in zip(present, wanted, strict=False):
-        if revision.upgrade != tuple(s.sql for s in statements) or revision.id not in proved:
+    for revision in present:
+        if revision.id not in proved:
+            break
+        if kept == 0 and revision.upgrade != _sql(schema[1]):
+            break
+        if kept > 0 and missing.pop(revision.upgrade, None) is None:
             break
         kept += 1
     for revision in reversed(present[kept:]):
         revisions.remove_revision(directory, revision.id)
-    for message, statements in wanted[kept:]:
+    for message, statements in (*([schema] if kept == 0 else []), *missing.values()):
         revisions.write_revision(
             directory,
             message=message,
@@ -93,3 +99,7 @@ def apply_history(
         )
     history = revisions.read_history(directory)
     return history, tuple(revision.id for revision in history[:kept])
+
+
+def _sql(statements: tuple[Statement, ...]) -> tuple[str, ...]:
+    return tuple(statement.sql for statement in statements)

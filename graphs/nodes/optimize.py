@@ -8,16 +8,17 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from ...database import revisions
+from ...database.fingerprint import read_fingerprint
 from ...database.generate import load
 from ...database.measure import measure
 from ...database.tuning import tune
 from ...database.volumes import plan_volumes
 from ...domain.base import sha256_of_json
 from ...domain.design import Design, Index
-from ...domain.measurement import QueryMeasurement
+from ...domain.measurement import QueryMeasurement, RevisionProof
 from ...domain.naming import index_name
 from ...domain.reports import PerformanceReport, TuningHistory
-from ...errors import ServerError
+from ...errors import EvidenceError, ServerError
 from ..context import LoadedDatabase, RunContext, subject_of
 from ..history import without_tuning
 from ..state import State
@@ -155,17 +156,23 @@ def loaded_database(state: State, context: RunContext, design: Design) -> Loaded
     directory = context.workspace.path("migrations")
     schema = sha256_of_json(without_tuning(design).model_dump(mode="json"))
     loaded = context.loaded
-    wanted = tuple(revision.id for revision in revisions.read_history(directory))
-    if loaded is not None and loaded.design_sha256 == schema:
+    history = revisions.read_history(directory)
+    wanted = tuple(revision.sha256 for revision in history)
+    if (
+        loaded is not None
+        and loaded.design_sha256 == schema
+        and loaded.revisions == wanted[: len(loaded.revisions)]
+    ):
         if loaded.revisions != wanted:
             _upgrade(context, DATABASE)
-            context.loaded = LoadedDatabase(loaded.name, schema, wanted, loaded.loaded)
-        return context.loaded or loaded
+            _check_proved(state, context)
+            loaded = LoadedDatabase(loaded.name, schema, wanted, loaded.loaded)
+            context.loaded = loaded
+        return loaded
     context.loaded = None
     server.drop_database(DATABASE)
     server.create_database(DATABASE)
-    first = wanted[:1]
-    _upgrade(context, DATABASE, target=first[0])
+    _upgrade(context, DATABASE, target=history[0].id)
     rows = load(
         server,
         DATABASE,
@@ -175,8 +182,21 @@ def loaded_database(state: State, context: RunContext, design: Design) -> Loaded
         report=context.reporter(STEP),
     )
     _upgrade(context, DATABASE)
+    _check_proved(state, context)
     context.loaded = LoadedDatabase(DATABASE, schema, wanted, rows)
     return context.loaded
+
+
+def _check_proved(state: State, context: RunContext) -> None:
+    """What is measured must be what was proved: the same catalog, object by object."""
+    proof = context.report(state, "proof", RevisionProof)
+    with context.server().connect(DATABASE) as connection:
+        found = read_fingerprint(connection).sha256
+    if proof is None or found != proof.fingerprint_again:
+        raise EvidenceError(
+            "The database with rows at volume is not the one whose revisions were proved.",
+            hint="Resume the run: it is built again from the revisions.",
+        )
 
 
 def _upgrade(context: RunContext, database: str, target: str = "head") -> None:
