@@ -7,10 +7,12 @@ that `a13 --help` stays quick.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -26,6 +28,9 @@ EXIT_CODES = (
     "4 needs approval · 5 finished, but a criterion is not met or not proved"
 )
 USAGE = 2
+# As shells say it: 128 and the signal's number.
+INTERRUPTED = 130
+TERMINATED = 143
 
 app = typer.Typer(
     name="a13",
@@ -163,11 +168,14 @@ def doctor(as_json: JsonOption = False) -> None:
 def main() -> NoReturn:
     """The entry point: A13's own errors become one message and an exit code."""
     try:
+        # SIGTERM ends a run as Ctrl-C does: servers stop, and their directories go.
+        signal.signal(signal.SIGTERM, _terminated)
         # Without standalone mode an Exit comes back as the value of the call.
         code = app(standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
-        typer.echo("Stopped. `a13 resume WORKSPACE` goes on where the run stood.", err=True)
-        sys.exit(130)
+        code = INTERRUPTED
+    except SystemExit as stop:
+        code = stop.code
     except (InputError, ConfigError, WorkspaceError) as error:
         _complain(error)
         sys.exit(USAGE)
@@ -184,7 +192,13 @@ def main() -> NoReturn:
             raise
         _complain(_unforeseen(error))
         sys.exit(1)
+    if code in (INTERRUPTED, TERMINATED):
+        typer.echo("Stopped. `a13 resume WORKSPACE` goes on where the run stood.", err=True)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(TERMINATED)
 
 
 def _agent(**arguments: Any) -> A13Agent:

@@ -100,6 +100,9 @@ class Runner:
                 prd=Reference(path=subject.path, sha256=subject.sha256),
                 status="running",
             )
+            if on_event is not None:  # first of all: what a resume will have to name
+                what = f"The workspace is {place.root}"
+                on_event(Event(step="intake", what=what, facts=(("outcome", "info"),)))
             return self._drive(place, thread_id, state, on_event, cancelled)
 
     def resume(

@@ -214,3 +214,24 @@ def test_an_error_that_nobody_foresaw_is_one_message(
     assert said in shown
     assert "a13 resume" in shown
     assert "and more" not in shown
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_says_how_to_go_on(number: int, code: int, tmp_path: Path) -> None:
+    (tmp_path / "prd.md").write_text(PRD)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "a13", "run", "prd.md", "--workspace", "out"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COLUMNS": "400"},
+    )
+    assert process.stderr is not None
+    assert str(tmp_path.resolve() / "out") in process.stderr.readline()
+    while "Design" not in process.stderr.readline():
+        pass
+    process.send_signal(number)
+    rest = process.stderr.read()
+    assert process.wait(timeout=60) == code
+    assert "a13 resume" in rest
+    assert "Traceback" not in rest
