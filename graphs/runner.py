@@ -22,7 +22,7 @@ from ..domain.plan import Approval, Budget
 from ..domain.progress import Event
 from ..domain.redaction import redact
 from ..domain.result import RunResult
-from ..errors import ThreadError, WorkspaceError
+from ..errors import ConfigError, ThreadError, WorkspaceError
 from ..evidence.ledger import Ledger
 from ..evidence.workspace import Workspace
 from .builder import RECURSION_LIMIT, build_graph
@@ -121,6 +121,12 @@ class Runner:
         place = Workspace.open(workspace)
         with place.lock():
             about = self.about(place)
+            if about.get("user_database") and self.database_url is None:
+                # The URL holds a password, so no workspace keeps it.
+                raise ConfigError(
+                    "This run is for a database of yours, whose URL is not kept.",
+                    hint="Name it again: --database-url URL, A13_DATABASE_URL, or database=.",
+                )
             thread_id = str(about["thread_id"])
             with self._graph(place) as graph:
                 snapshot = graph.get_state(_config(thread_id))

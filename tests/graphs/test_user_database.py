@@ -15,7 +15,7 @@ from a13.database.server import Server
 from a13.database.target import apply_plan
 from a13.domain.design import Design
 from a13.domain.plan import Budget
-from a13.errors import TargetError, ThreadError
+from a13.errors import ConfigError, TargetError, ThreadError
 from a13.testing import ScriptedPlanner
 
 BUDGET = Budget(samples_per_query=5, rows_per_relation=1_000)
@@ -181,6 +181,15 @@ def test_a_resume_without_a_word_keeps_waiting(
     assert agent.resume(tmp_path / "run").status == "needs_approval"
     with pytest.raises(ThreadError, match="approval"):
         agent.resume(tmp_path / "run", answers={"Q-1": "yes"})
+
+
+def test_a_resume_must_name_the_database_again(
+    library: Design, target: str, tmp_path: Path
+) -> None:
+    waiting(library, target, tmp_path / "run")
+    planner = ScriptedPlanner(proposals=[library])
+    with pytest.raises(ConfigError, match="database of yours"):
+        A13Agent(planner, budget=BUDGET).resume(tmp_path / "run", approve=True)
 
 
 def test_a_database_that_does_not_answer_is_a_clear_error(
