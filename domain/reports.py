@@ -22,9 +22,13 @@ class ProbeReport(Value):
 
 
 class PerformanceReport(Value):
-    """Volumes that were loaded and the times that were measured on them."""
+    """Volumes that were loaded and the times that were measured on them.
+
+    `machine` says what the server and its clients shared, such as "AMD EPYC x 2".
+    """
 
     server: str
+    machine: str = ""
     volumes: tuple[RelationVolume, ...] = ()
     loaded: tuple[LoadedRelation, ...] = ()
     measurements: tuple[QueryMeasurement, ...] = ()

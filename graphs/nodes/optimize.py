@@ -19,6 +19,7 @@ from ...domain.measurement import QueryMeasurement, RevisionProof
 from ...domain.naming import index_name
 from ...domain.reports import PerformanceReport, TuningHistory
 from ...errors import EvidenceError, ServerError
+from ...evidence.environment import environment
 from ..context import LoadedDatabase, RunContext, subject_of
 from ..history import without_tuning
 from ..state import State
@@ -50,6 +51,7 @@ def optimize(
     )
     value = PerformanceReport(
         server=f"PostgreSQL {server.version}",
+        machine=environment().cpu,
         volumes=volumes,
         loaded=loaded.loaded,
         measurements=measurements,
