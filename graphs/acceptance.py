@@ -130,8 +130,8 @@ def _performance(seen: Seen) -> tuple[Verdict, str]:
         where += f" on {seen.performance.machine}, shared with the clients"
     sla = closest.sla or Sla(target_ms=1.0)
     return "met", (
-        f"{_count(len(with_sla), 'SLA')} met; the closest is {closest.query} with p{sla.percentile} "
-        f"{_time_of(closest):.1f} ms of {sla.target_ms:g} ms ({where})."
+        f"{_count(len(with_sla), 'SLA')} met; the closest is {closest.query} with "
+        f"p{sla.percentile} {_time_of(closest):.1f} ms of {sla.target_ms:g} ms ({where})."
     )
 
 
