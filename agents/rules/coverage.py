@@ -2,7 +2,8 @@
 
 Requirements with ids keep them; other statements are numbered R-001, R-002, … in the order of
 their lines. A requirement that was not understood but names entities is served by their
-relations only where it speaks of storing or showing them; otherwise it stays open.
+relations only where it asks to store them, by a query only where one answers it; otherwise it
+stays open and its line is listed as not understood.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 
 from ...domain.design import Unread
 from ...domain.requirements import Requirement, RequirementKind
+from .answers import answering_query, kept_relations, why_unserved
 from .book import Book, Statement
 from .elements import relation_ref
 from .lexicon import NOT_DATA, SURFACE
@@ -21,13 +23,6 @@ _RULE = re.compile(
     r"\b(?:must not|must never|cannot|can't|never|only|at most|at least|not be|may not|no more "
     r"than|exactly|unless|limit\w*|"
     r"sum of|expires?|nobody|always|forgiven)\b", re.I,
-)  # fmt: skip
-_KEEP = re.compile(
-    r"\b(?:store|stores|keep|keeps|record|records|register|manage|manages|create|creates|track|"
-    r"tracks|list|lists|see|sees|view|"
-    r"views|find|finds|search|show|shows|book|books|order|orders|write|writes|add|adds|edit|"
-    r"update|maintain|send|sends|assign|"
-    r"assigns|browse|put|have|has|export|import|upload|request|review|reviews|want|can)\b", re.I,
 )  # fmt: skip
 # How the product is run is no matter of the design: "availability: 99.5 % per month".
 _OPERATION = re.compile(r"\b(?:availability|uptime)\b.{0,40}\d|\bstored in the (?:eu|us)\b", re.I)
@@ -180,12 +175,18 @@ def _weigh(book: Book, vocabulary: Vocabulary, statement: Statement) -> None:
             )
         )
         return
-    if _KEEP.search(text) or _OUTSIDE.search(text):
-        keys = dict.fromkeys(m.key for m in mentions)
-        statement.elements.extend(relation_ref(book.drafts[k]) for k in keys)
+    query = answering_query(book, text, mentions)
+    if query is not None:
+        statement.serve("access", f"query:{query}")
+        return
+    kept = kept_relations(book, text, mentions)
+    if kept:
+        statement.elements.extend(kept)
         statement.kind = "access" if statement.kind == "other" else statement.kind
         return
-    book.unread.append(Unread(line=statement.line, text=text[:200], reason="no fact found"))
+    book.unread.append(
+        Unread(line=statement.line, text=text[:200], reason=why_unserved(text))
+    )
 
 
 def _unread(book: Book, vocabulary: Vocabulary, statement: Statement) -> None:

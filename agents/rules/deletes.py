@@ -8,7 +8,7 @@ from ...domain.design import ForeignKey, FunctionalDependency, OnDelete
 from .book import Book, Draft, Statement
 from .columns import find_column
 from .elements import foreign_key_ref
-from .vocabulary import Vocabulary
+from .vocabulary import Mention, Vocabulary
 
 # Deletes
 
@@ -40,6 +40,27 @@ _EMPTIED = re.compile(
 )
 
 
+_IF = re.compile(
+    r"\b(?:if|unless|except|provided|as long as|while|only when|only if|until)\b|"
+    r"\b(?:that|which|who) (?:is|are) (?!deleted|removed)\w+", re.I,
+)  # fmt: skip
+_PLAIN = frozenset(
+    """
+    a an the its their his her all any every each some many several and or with of from whole
+    entire deleting removing deletes removes delete remove erasing when also has have having
+    contains deleted removed to in on for by that which related associated corresponding own
+    existing linked dependent them but is are then so this these those no goes go out keeps keep
+    as one not under never without another attached affects affect belonging
+    """.split()
+)
+
+
+def _narrowed(text: str, mention: Mention) -> bool:
+    """True where a word before the entity picks some of its rows: "a draft prescription"."""
+    before = re.search(r"([\w'-]+)\s+$", text[: mention.start])
+    return before is not None and before[1].lower() not in _PLAIN
+
+
 def read_delete(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
     """What a delete does: cascade, refuse, or empty the reference."""
     text = statement.text
@@ -49,6 +70,9 @@ def read_delete(book: Book, vocabulary: Vocabulary, statement: Statement) -> boo
     keys = [m.key for m in mentions]
     if not keys or re.search(r"(?i)\b(?:but|and) keeps?\b|\bstays?\b.*\bkeep", text):
         return False
+    if any(_narrowed(text, mention) for mention in mentions) or _IF.search(text):
+        # A foreign key acts for every row: what is meant for some stays unread.
+        return bool(_KEPT.search(text) or _ITS_GO.search(text) or _DELETE_TOO.search(text))
     if _EMPTIED.search(text):
         return _on_delete(book, statement, keys, "SET NULL", text)
     if _KEPT.search(text):
