@@ -93,6 +93,7 @@ def snapshot(connection: psycopg.Connection) -> Iterator[psycopg.Cursor]:
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         cursor.execute("SET LOCAL search_path = pg_catalog")
+        cursor.execute("SET LOCAL standard_conforming_strings = on")
         cursor.execute("SET LOCAL quote_all_identifiers = off")
         yield cursor
 

@@ -66,7 +66,8 @@ def plan_apply(
     pending = _pending(history, facts.revision)
     if not pending:
         raise ConfigError(
-            f"The database stands at revision {facts.revision}; there is nothing to apply."
+            f"The database stands at revision {facts.revision}; there is nothing to apply.",
+            hint="; ".join(facts.problems),
         )
     effects, expected = _rehearse(server, directory, facts.revision, pending, load_rows)
     known = {name.split(" ", 1)[1] for name in facts.collisions}
@@ -208,6 +209,10 @@ def _roll_back(url: URL, directory: Path, base: str | None, before: Fingerprint)
     """Undo what was applied; what then still differs from before, or cannot be seen."""
     own = f"table public.{VERSION_TABLE}"
     try:
+        with connect(url) as connection:
+            there = read_fingerprint(connection, version_table=True)
+        if not differences(before, there):
+            return ()  # nothing was applied: a database that refuses all changes also gets here
         failure = rollback(url, directory, to=base)
         with connect(url) as connection:
             if failure is None and own not in before.objects:
@@ -264,9 +269,7 @@ def _rehearse(
             return effects, _delta(before, read_fingerprint(connection, portable=True))
 
 
-def _finished_before(
-    guard: psycopg.Connection, url: URL, plan: ApplyPlan
-) -> ApplyReport | None:
+def _finished_before(guard: psycopg.Connection, url: URL, plan: ApplyPlan) -> ApplyReport | None:
     """The report of an attempt that was killed after its last commit and before it could tell.
 
     The database then stands at the plan's last revision, with every object as it was proved.

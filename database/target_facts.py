@@ -104,6 +104,11 @@ def _inspect(
     collisions = _collisions(design, facts) if design and fresh else []
     problems = [f"{name} is already there" for name in collisions]
     problems += _problems(facts, revision, history)
+    if revision is not None and design and not _begun(design, facts):
+        problems.append(
+            f"the database stands at revision {revision} and has no relation of the design: "
+            f"its {VERSION_TABLE} counts other revisions"
+        )
     not_proved, notes = _versions(facts, own_version), []
     for name in extensions(design) if design else ():
         found = known.get(name)
@@ -158,6 +163,10 @@ def _problems(
             f"the database stands at revision {revision}, which is not one of these revisions"
         )
     return problems
+
+
+def _begun(design: Design, facts: dict[str, Any]) -> bool:
+    return any(relation.name in facts["tables"] for relation in design.relations)
 
 
 def _collisions(design: Design, facts: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from langgraph.types import Command, interrupt
 from ...database.generate import small_rows
 from ...database.target import apply_plan, plan_apply
 from ...domain.apply import ApplyPlan
-from ...errors import TargetError
+from ...errors import ConfigError, TargetError
 from ..context import RunContext, subject_of
 from ..state import State
 
@@ -28,13 +28,21 @@ def approve(state: State, runtime: Runtime[RunContext]) -> Command[Literal["appl
     assert context.database_url is not None, "approve is only entered with a user's database"
     context.begin(STEP)
     design = context.design(state)
-    plan = plan_apply(
-        context.database_url.get_secret_value(),
-        context.workspace.path("migrations"),
-        server=context.server(),
-        design=design,
-        load_rows=small_rows(design, seed=context.settings.seed),
-    )
+    try:
+        plan = plan_apply(
+            context.database_url.get_secret_value(),
+            context.workspace.path("migrations"),
+            server=context.server(),
+            design=design,
+            load_rows=small_rows(design, seed=context.settings.seed),
+        )
+    except ConfigError as refusal:
+        record = context.record(STEP, f"Nothing was applied: {refusal}", "not_proved")
+        evidence = {**state.get("evidence", {}), "apply": record.id}
+        return Command(
+            goto="document",
+            update={"evidence": evidence, "reason": f"Nothing was applied: {refusal}"},
+        )
     target = plan.target.description
     why = "; ".join(plan.target.problems)
     if context.approval == "never" and not why:
