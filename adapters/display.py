@@ -1,8 +1,6 @@
-"""A result as text, Markdown, self-contained HTML, and the closing summary of a terminal."""
+"""A result as text, Markdown, and self-contained HTML."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
@@ -11,12 +9,7 @@ from ..documents.markdown import Md, bullets, code, count, inline, joined, table
 from ..domain.result import RunResult
 from ..templates import render
 from .picture import picture
-from .result_view import MARK, STYLE, view
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-ACCENT = "#7C3AED"
+from .result_view import MARK, SlaRow, view
 
 
 def to_text(result: RunResult) -> str:
@@ -33,11 +26,12 @@ def to_text(result: RunResult) -> str:
     if shown.sla:
         lines += ["", "Queries"]
         rows = [("", "query", "objective", "p50", "p95", "clients", "verdict")]
-        rows += [(MARK[row.mood], *row[1:]) for row in shown.sla]
+        rows += [(MARK[row.mood], *row[1:7]) for row in shown.sla]
         widths = [max(len(row[i]) for row in rows) for i in range(7)]
-        for row in rows:
+        for row, reason in zip(rows, ("", *(one.reason for one in shown.sla)), strict=True):
             cells = "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True))
             lines.append(f"  {cells}".rstrip())
+            lines += [f"     {reason}"] if reason else []
         lines += [f"     {shown.more_queries}"] if shown.more_queries else []
     if shown.plan:
         lines += ["", "Plan"]
@@ -45,7 +39,9 @@ def to_text(result: RunResult) -> str:
     if shown.questions:
         lines += ["", "Questions"]
         for id, text, default in shown.questions:
-            lines.append(f"  {id}: {text}" + (f" (else: {default})" if default else ""))
+            first, *rest = text.split("\n")
+            lines += [f"  {id}: {first}", *(f"    {line}" for line in rest)]
+            lines[-1] += f" (else: {default})" if default else ""
     if shown.assumptions:
         lines += ["", f"{count(len(shown.assumptions), 'assumption')}, listed in {DATABASE_PAGE}"]
     lines += ["", f"Workspace  {shown.workspace}"]
@@ -75,11 +71,15 @@ def to_markdown(result: RunResult) -> str:
             for row in shown.sla
         ]
         parts.append(table(("Query", "Objective", "p50", "p95", "Clients", "Verdict"), rows))
+        parts.append(bullets((_why(row) for row in shown.sla if row.reason), ""))
         parts.append(inline(shown.more_queries))
     if shown.plan:
         parts.append(table(("Plan", ""), shown.plan))
     if shown.questions:
-        rows_of_questions = [(id, text, default or "–") for id, text, default in shown.questions]
+        rows_of_questions = [
+            (id, Md("<br>".join(inline(line) for line in text.split("\n"))), default or "–")
+            for id, text, default in shown.questions
+        ]
         parts.append(table(("Question", "Text", "Gone on with"), rows_of_questions))
     if shown.assumptions:
         parts.append("Assumptions:\n\n" + bullets(shown.assumptions))
@@ -102,62 +102,6 @@ def to_html(result: RunResult) -> str:
     )
 
 
-def summary(result: RunResult) -> RenderableType:
-    """The closing summary of the CLI: verdicts, times, and the paths to open first."""
-    from rich.console import Group
-    from rich.padding import Padding
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = view(result)
-    style = STYLE[shown.mood]
-    parts: list[RenderableType] = [
-        Text.assemble(
-            (f"{MARK[shown.mood]} ", f"bold {style}"),
-            (shown.title, f"bold {ACCENT}"),
-            ("  " + shown.headline, f"bold {style}"),
-        )
-    ]
-    if shown.reason:
-        parts.append(Text(f"  {shown.reason}"))
-    parts += [Text(f"  {line}", style="dim") for line in (shown.stamp, shown.counts) if line]
-    if shown.verdicts:
-        grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-        for one in shown.verdicts:
-            mark = Text(f"{MARK[one.mood]} {one.verdict}", style=STYLE[one.mood], no_wrap=True)
-            evidence = f"  {one.evidence}" if one.evidence else ""
-            grid.add_row(mark, Text.assemble(one.text, (f"\n{one.reason}{evidence}", "dim")))
-        parts += [Text(""), Padding(grid, (0, 0, 0, 2))]
-    if shown.sla:
-        grid = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-        for heading in ("", "query", "objective", "p50", "p95", "clients"):
-            right = heading in ("p50", "p95", "clients")
-            grid.add_column(heading, justify="right" if right else "left", overflow="fold")
-        for row in shown.sla:
-            mark = Text(f"{MARK[row.mood]} {row.verdict}", style=STYLE[row.mood])
-            grid.add_row(mark, *(Text(word) for word in row[1:6]))
-        parts += [Text(""), Padding(grid, (0, 0, 0, 2))]
-        if shown.more_queries:
-            parts.append(Text(f"  {shown.more_queries}", style="dim"))
-    if shown.plan:
-        grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-        for name, text in shown.plan:
-            grid.add_row(Text(name, style="dim"), Text(text))
-        parts += [Text(""), Padding(grid, (0, 0, 0, 2))]
-    if shown.questions:
-        parts += [Text(""), Text("  Questions", style="bold")]
-        for id, text, default in shown.questions:
-            other = (f"  (else: {default})", "dim") if default else ""
-            parts.append(Text.assemble("  ", (id, ACCENT), f"  {text}", other))
-    if shown.assumptions:
-        words = f"  {count(len(shown.assumptions), 'assumption')}, listed in {DATABASE_PAGE}"
-        parts += [Text(""), Text(words, style="dim")]
-    # A path that is broken over two lines cannot be copied.
-    parts += [Text(""), Text(f"  {shown.workspace}", style="bold", no_wrap=True, overflow="ignore")]
-    for path, words in shown.files:
-        line = Text.assemble("    ", (f"{path:<42}", ACCENT), (words, "dim"))
-        line.no_wrap, line.overflow = True, "ignore"
-        parts.append(line)
-    last = Text.assemble(("  next  ", "dim"), shown.next_step)
-    last.no_wrap, last.overflow = True, "ignore"
-    return Group(*parts, Text(""), last)
+def _why(row: SlaRow) -> Md:
+    """Why a query failed or is not proved, as an item of a list."""
+    return Md(f"{code(row.query)}: {inline(row.reason)}")

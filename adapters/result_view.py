@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from ..documents.database_page import PAGE as DATABASE_PAGE
 from ..documents.markdown import clean, count, milliseconds, seconds
-from ..documents.performance_page import objective
+from ..documents.performance_page import failure_words, objective
 from ..domain.apply import ApplyPlan
 from ..domain.result import RunResult
 
@@ -25,13 +25,13 @@ _HEADLINE = {
     "failed": "failed",
 }
 _OPEN_FIRST = (
-    (DATABASE_PAGE, "the database, its picture, dictionary and proof"),
+    (DATABASE_PAGE, "picture, dictionary and proof"),
     ("docs/operations/backup-and-recovery.md", "the runbook and the last drill"),
     ("docs/operations/migrations.md", "the revisions and their proof"),
     ("docs/operations/performance-tuning.md", "times, plans and index trials"),
     ("docs/operations/retention.md", "how long rows stay"),
     ("models.py", "SQLAlchemy models"),
-    ("task-progress.md", "what was done, and the head of the ledger"),
+    ("task-progress.md", "what was done, the ledger's head"),
 )
 
 
@@ -55,6 +55,7 @@ class SlaRow(NamedTuple):
     p95: str
     clients: str
     verdict: str
+    reason: str = ""
 
 
 class ResultView(NamedTuple):
@@ -116,12 +117,23 @@ def view(result: RunResult) -> ResultView:
         sla=sla,
         more_queries=more,
         plan=_plan(result.approval) if result.approval else (),
-        questions=tuple((q.id, clean(q.text), clean(q.default)) for q in result.questions),
+        questions=tuple((q.id, _lines(q.text), clean(q.default)) for q in result.questions),
         assumptions=tuple(f"{a.id}: {clean(a.text)}" for a in result.assumptions),
         files=tuple((path, words) for path, words in _OPEN_FIRST if path in there),
         workspace=result.workspace,
         next_step=_next_step(result),
     )  # fmt: skip
+
+
+def _lines(text: str) -> str:
+    """The text with its own line breaks and indents, each line cleaned; no blank lines."""
+    found = []
+    for line in text.splitlines():
+        words = clean(line)
+        if words:
+            indent = len(line) - len(line.lstrip(" "))
+            found.append(" " * min(indent, 8) + words)
+    return "\n".join(found).strip()
 
 
 def _sla(result: RunResult) -> tuple[tuple[SlaRow, ...], str]:
@@ -132,12 +144,16 @@ def _sla(result: RunResult) -> tuple[tuple[SlaRow, ...], str]:
     shown = others[:_MOST_WITHOUT_SLA] if len(others) == len(result.sla) else []
     for m in result.sla:
         if m.failure is not None:
-            what = f"failed: {m.failure.sqlstate} {clean(m.failure.message)}"
-            rows.append(SlaRow("bad", m.query, objective(m.sla), "–", "–", "–", what))
+            rows.append(
+                SlaRow("bad", clean(m.query), objective(m.sla), "–", "–", "–", "failed",
+                       clean(failure_words(m.failure)))
+            )  # fmt: skip
         elif m.sla is not None or m in shown:
             times = (milliseconds(m.p50_ms), milliseconds(m.p95_ms), str(m.clients))
             verdict = {"not_proved": "not proved", "no_sla": "no SLA"}.get(m.verdict, m.verdict)
-            rows.append(SlaRow(_MOOD[m.verdict], m.query, objective(m.sla), *times, verdict))
+            why = clean(m.reason) if m.verdict == "not_proved" else ""
+            query = clean(m.query)
+            rows.append(SlaRow(_MOOD[m.verdict], query, objective(m.sla), *times, verdict, why))
     rest = len(others) - len(shown)
     more = f"{count(rest, 'more query', 'more queries')} measured, without an SLA" if rest else ""
     return tuple(rows), more

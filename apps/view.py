@@ -10,11 +10,12 @@ from types import FrameType, TracebackType
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
+from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from ..adapters.display import summary
+from ..adapters.terminal import ACCENT, show_summary
 from ..database.facts import ServerFacts
 from ..domain.design import Design
 from ..domain.progress import Event
@@ -22,7 +23,6 @@ from ..domain.result import RunResult
 from ..evidence.verify import Verification
 from ..graphs.serve import Served
 
-ACCENT = "#7C3AED"
 TITLES = {
     "intake": "Intake",
     "design": "Design",
@@ -88,8 +88,7 @@ class Progress:
                 self.console.print(line, soft_wrap=True, highlight=False)
                 self._detail = ""
             else:
-                facts = ", ".join(f"{k} {v}" for k, v in event.facts if len(v) < 40)
-                self._detail = event.what + (f" ({facts})" if facts else "")
+                self._detail = ": ".join(filter(None, (event.what, event.fact("detail"))))
 
     def _now(self) -> Group:
         elapsed = time.monotonic() - self._begun
@@ -105,38 +104,36 @@ class Progress:
 
 def show_result(result: RunResult) -> None:
     """The closing summary on standard output."""
-    Console().print(summary(result))
+    show_summary(result, Console())
 
 
 def show_design(design: Design) -> None:
-    """A design as tables: relations with their columns, then what is open."""
+    """A design: relations with their columns, then what is open."""
     console = Console()
     console.print(
         f"[bold {ACCENT}]{escape(design.title or design.name)}[/]  "
         f"[dim]planner: {escape(design.planner)}[/]"
     )
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("relation", "column", "type", "null", "key", "classification"):
-        table.add_column(heading, overflow="fold")
     for relation in design.relations:
+        console.print(Text(f"\n{relation.name}", style="bold"), soft_wrap=True)
         references = {k.columns[0]: k.references for k in relation.foreign_keys if k.columns}
         unique = {column for u in relation.uniques for column in u.columns}
-        for position, column in enumerate(relation.columns):
-            key = "PK" if column.name in relation.primary_key else ""
-            if column.name in references:
-                key = f"{key} → {references[column.name]}".strip()
-            elif column.name in unique:
-                key = f"{key} unique".strip()
-            table.add_row(
-                f"[bold]{escape(relation.name)}[/]" if position == 0 else "",
-                escape(column.name),
-                escape(column.type),
+        names = max((len(column.name) for column in relation.columns), default=0)
+        types = max((len(column.type) for column in relation.columns), default=0)
+        for column in relation.columns:
+            notes = [
+                "PK" if column.name in relation.primary_key else "",
+                f"→ {references[column.name]}" if column.name in references else "",
+                "unique" if column.name in unique else "",
                 "null" if column.nullable else "",
-                escape(key),
                 "" if column.classification == "internal" else column.classification,
+            ]
+            line = Text.assemble(
+                f"  {column.name:<{names}}  {column.type:<{types}}  ",
+                (", ".join(filter(None, notes)), "dim"),
             )
-        table.add_section()
-    console.print(table)
+            line.rstrip()
+            console.print(line, soft_wrap=True)
     for title, lines in (
         ("Workload", [f"{q.name}: {q.purpose}" for q in design.workload]),
         ("Assumptions", [f"{a.id}: {a.text}" for a in design.assumptions]),
@@ -148,8 +145,8 @@ def show_design(design: Design) -> None:
     ):
         if lines:
             console.print(f"\n[bold]{title}[/] ({len(lines)})")
-            for line in lines:
-                console.print(f"  {escape(line)}", highlight=False)
+            for words in lines:
+                console.print(Padding(Text(words), (0, 0, 0, 2)))
 
 
 def show_served(served: Served) -> None:
@@ -157,20 +154,19 @@ def show_served(served: Served) -> None:
     console = Console()
     url = served.url
     host = str(url.query.get("host", url.host or ""))
-    console.print(f"[bold {ACCENT}]{escape(str(served.place.root))}[/] is up. Ctrl-C stops it.\n")
-    console.print(
-        f"  psql:       PGPASSWORD={url.password} psql -h {host} -p {url.port or 5432} "
-        f"-U {url.username} {url.database}",
-        highlight=False,
-        soft_wrap=True,
-        markup=False,
-    )
-    console.print(
-        f"  SQLAlchemy: {url.render_as_string(hide_password=False)}",
-        highlight=False,
-        soft_wrap=True,
-        markup=False,
-    )
+    root = Text(str(served.place.root), style=f"bold {ACCENT}")
+    console.print(root, soft_wrap=True)
+    console.print("is up. Ctrl-C stops it.\n")
+    for name, command in (
+        (
+            "psql",
+            f"PGPASSWORD={url.password} psql -h {host} -p {url.port or 5432} -U {url.username} "
+            f"{url.database}",
+        ),
+        ("SQLAlchemy", url.render_as_string(hide_password=False)),
+    ):
+        console.print(Text(f"{name}:", style="dim"))
+        console.print(Text(command), soft_wrap=True)
 
 
 def wait_for_interrupt() -> None:
@@ -188,7 +184,8 @@ def wait_for_interrupt() -> None:
 
 def show_verification(verification: Verification) -> None:
     """The verdict on a run's evidence."""
-    console = Console()
+    # Plain text with soft wraps: a path or an id is never folded.
+    console = Console(soft_wrap=True, highlight=False)
     if verification.ok:
         console.print(f"[green]✓[/] {verification.records} records, every hash as written.")
         for failure in verification.failures:
@@ -203,7 +200,7 @@ def show_verification(verification: Verification) -> None:
 
 def show_facts(facts: ServerFacts) -> None:
     """What `a13 doctor` found."""
-    table = Table(box=None, show_header=False, pad_edge=False)
+    console = Console()
     for name, text in (
         ("PostgreSQL", f"{facts.version} ({facts.origin})" if facts.version else "none"),
         ("programs", facts.bin_dir),
@@ -211,13 +208,14 @@ def show_facts(facts: ServerFacts) -> None:
         ("cache", f"{facts.cache_dir} ({facts.cache_size_bytes / 1e6:.0f} MB)"),
         ("start", _milliseconds(facts.start_seconds)),
         ("stop", _milliseconds(facts.stop_seconds)),
-        ("extensions", ", ".join(facts.extensions)),
     ):
-        table.add_row(f"[dim]{name}[/]", escape(text))
-    console = Console()
-    console.print(table)
+        # A path is never folded or cut.
+        console.print(Text.assemble((f"{name:<12}", "dim"), text), soft_wrap=True)
+    extensions = Table.grid()
+    extensions.add_row(Text(f"{'extensions':<12}", style="dim"), ", ".join(facts.extensions))
+    console.print(extensions, highlight=False)
     if facts.problem:
-        console.print(f"[red]✗[/] {escape(facts.problem)}")
+        console.print(Text.assemble(("✗ ", "red"), facts.problem), soft_wrap=True)
     else:
         console.print("[green]✓[/] A private server starts.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..domain.findings import Failure
 from ..domain.measurement import QueryMeasurement
 from ..domain.naming import index_name
 from ..domain.workload import Sla
@@ -65,6 +66,11 @@ def objective(sla: Sla | None) -> str:
     return words
 
 
+def failure_words(failure: Failure) -> str:
+    """Why a query has no times: the server's code and words."""
+    return f"{failure.sqlstate} {failure.message}".strip()
+
+
 def sla_table(dossier: Dossier, link: Linker) -> Md:
     """Every query with its objective, percentiles, conditions and verdict."""
     rows: list[tuple[str, ...]] = []
@@ -72,7 +78,7 @@ def sla_table(dossier: Dossier, link: Linker) -> Md:
     for m in dossier.measurements:
         evidence = link.evidence(dossier.evidence_for(f"query:{m.query}"))
         if m.failure is not None:
-            failed = inline(f"failed: {m.failure.sqlstate} {m.failure.message}")
+            failed = joined((Md("**✗ failed**"), failure_words(m.failure)), ": ")
             rows.append((code(m.query), objective(m.sla), *(["–"] * 5), failed, evidence or "–"))
             continue
         rows.append(

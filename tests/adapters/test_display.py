@@ -11,9 +11,10 @@ import pytest
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from a13.adapters.display import summary, to_html, to_markdown, to_text
+from a13.adapters.display import to_html, to_markdown, to_text
 from a13.adapters.picture import picture, safe_svg
 from a13.adapters.result_view import view
+from a13.adapters.terminal import show_summary
 from a13.documents.diagram import database_svg
 from a13.domain.apply import (
     ApplyPlan,
@@ -101,7 +102,7 @@ def result(tmp_path: Path) -> RunResult:
 def shown(result: RunResult, width: int = 120) -> str:
     """The closing summary as a terminal shows it."""
     console = Console(file=io.StringIO(), width=width, force_terminal=False)
-    console.print(summary(result))
+    show_summary(result, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -115,7 +116,7 @@ def test_text(result: RunResult) -> None:
         "1 table · 0 references · 1 revision, 1 proved",
         "✓ met", "✗ not met", "? not proved", "[E-0003]",
         "p95 < 50 ms with 20 clients",
-        "failed: 42P01 no",
+        "42P01 no",
         "Q-1: How many? (else: 10)",
         "1 assumption, listed in",
         PAGE,
@@ -150,6 +151,55 @@ def test_summary_fits_a_terminal(result: RunResult) -> None:
         assert words in text, words
     narrow = shown(result, width=40)
     assert PAGE in narrow, "a path to copy is never broken"
+
+
+def test_what_is_copied_is_never_cut_or_folded(result: RunResult) -> None:
+    deep = "/somewhere/" + "/".join(f"folder_{n}" for n in range(20))
+    other = result.model_copy(update={"workspace": deep})
+    for width in (40, 80, 120):
+        lines = [line.strip() for line in shown(other, width).splitlines()]
+        assert deep in lines
+        assert f"next  a13 serve {deep}" in lines
+        assert any(line.startswith(PAGE) for line in lines)
+        assert "picture, dictionary and proof" in "\n".join(lines)
+
+
+def test_names_of_queries_stay_whole_and_a_failure_has_its_own_line(result: RunResult) -> None:
+    name = "list_all_open_appointments_of_a_practitioner_by_day"
+    why = "canceling statement due to statement timeout " * 4
+    failure = Failure(kind="query", message=why, sqlstate="57014")
+    failed = measurement("stuck", "missed", failure=failure, p50_ms=30_000, p95_ms=30_000)
+    judged = measurement("capped", "not_proved", reason="the volume was capped")
+    other = result.model_copy(update={"sla": (measurement(name, "met"), failed, judged)})
+    for width in (60, 80, 120):
+        text = shown(other, width)
+        lines = [line.strip() for line in text.splitlines()]
+        assert any(line.startswith(f"✓ met         {name}") for line in lines)
+        assert any(line.startswith("✗ failed      stuck") for line in lines)
+        assert "1.25 ms" in text
+        assert "the volume was capped" in text
+        long = [line for line in text.splitlines() if len(line) > max(width, 67)]
+        assert all("/" in line for line in long), "only paths are longer than the terminal is wide"
+    for form in (to_text, to_markdown, to_html, shown):
+        text = form(other)
+        assert "57014" in text
+        assert "30,000" not in text, "a time that was not measured"
+    row = view(other).sla[1]
+    assert (row.verdict, row.p50, row.p95) == ("failed", "–", "–")
+    assert row.reason.startswith("57014 canceling")
+
+
+def test_a_question_of_many_lines_keeps_them(result: RunResult) -> None:
+    question = Question(id="Q-1", text="Which?\n\n- **A**: one (text)\n  - two\n\x1b[31m")
+    asked = result.model_copy(update={"questions": (question,)})
+    for form in (to_text, shown):
+        lines = [line.rstrip() for line in form(asked).splitlines()]
+        at = next(n for n, line in enumerate(lines) if line.endswith("Which?"))
+        assert lines[at + 1].strip() == "- **A**: one (text)"
+        assert lines[at + 2].strip() == "- two"
+        assert "\x1b" not in form(asked)
+    assert "Which?<br>\\- \\*\\*A\\*\\*: one (text)<br>" in to_markdown(asked)
+    assert "Which?\n- **A**: one (text)\n  - two" in to_html(asked)
 
 
 @pytest.mark.parametrize(
