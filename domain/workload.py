@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from .base import Value
 from .requirements import Citation
+
+_UNIT = r"(?:ms|msecs?|milliseconds?|s|secs?|seconds?)\b"
+_LATENCY = re.compile(
+    rf"\bp\s?(?:50|90|95|99)\b[^|;]{{0,40}}?\d\s?{_UNIT}|"
+    r"\d\s?(?:ms|msecs?|milliseconds?)\b|"
+    r"(?:<=?|≤|\b(?:under|below|within|less than|at most|no more than|up to|not exceed|faster than|"
+    r"longer than|in under|respon\w+ (?:time )?(?:of|in)|loads? in|answers? in|returns? in))"
+    rf"\s*(?:an?\s|one\s|half\s|\d[\d.,]{{0,9}}\s?){_UNIT}", re.I,
+)  # fmt: skip
+
+
+def states_latency(text: str) -> bool:
+    """True for words that hold a response time: "p95 < 10 ms", "within 2 seconds".
+
+    >>> states_latency("answers within 0.5 seconds"), states_latency("kept for 30 days")
+    (True, False)
+    """
+    return bool(_LATENCY.search(text))
 
 
 class Parameter(Value):

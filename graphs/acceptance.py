@@ -16,7 +16,7 @@ from ..domain.evidence import CRITERIA, Criterion, Verdict
 from ..domain.findings import Finding
 from ..domain.measurement import DrillReport, QueryMeasurement, RevisionProof
 from ..domain.reports import PerformanceReport, ProbeReport
-from ..domain.workload import Sla
+from ..domain.workload import Sla, states_latency
 
 # Criterion by criterion, the reports (by name) whose records are its evidence.
 EVIDENCE_OF: dict[str, tuple[str, ...]] = {
@@ -119,11 +119,19 @@ def _performance(seen: Seen) -> tuple[Verdict, str]:
         ]
         if unmapped:
             return "not proved", f"No query stands for the SLA of {_names(unmapped)}."
+        timed = [f"line {u.line}" for u in seen.design.unread if states_latency(u.text)]
+        if timed:
+            return "not proved", f"A response time was not read: {_names(timed)}."
     unproved = [m for m in with_sla if m.verdict == "not_proved"]
     if unproved:
         return "not proved", f"{_names(m.query for m in unproved)}: {unproved[0].reason}"
     if not with_sla:
-        return "not proved", "The PRD states no SLA; the times measured are in the report."
+        asked = seen.design is not None and any(
+            query.sla is not None for query in seen.design.workload
+        )
+        if asked:
+            return "not proved", "No query with an SLA was measured."
+        return "not proved", "No SLA was found in the PRD; the times measured are in the report."
     closest = max(with_sla, key=_share)
     where = seen.performance.server
     if seen.performance.machine:

@@ -12,6 +12,7 @@ import re
 
 from ...domain.design import Unread
 from ...domain.requirements import Requirement, RequirementKind
+from ...domain.workload import states_latency
 from .answers import answering_query, kept_relations, why_unserved
 from .book import Book, Statement
 from .elements import relation_ref
@@ -46,6 +47,7 @@ def requirements_of(book: Book, vocabulary: Vocabulary) -> tuple[Requirement, ..
     """The requirements in the order of their lines; also lists what was not understood."""
     for statement in book.statements:
         _not_beyond(book, statement)
+        _unread_latency(book, statement)
     entries: list[tuple[int, str, RequirementKind, str, list[str], bool, Statement | None]] = []
     for draft in book.drafts.values():
         if draft.sources:
@@ -117,6 +119,18 @@ def _not_beyond(book: Book, statement: Statement) -> None:
     statement.elements.clear()
     statement.beyond = True
     book.unread.append(Unread(line=statement.line, text=statement.text[:200], reason=reason))
+
+
+def _unread_latency(book: Book, statement: Statement) -> None:
+    """List a line with a response time that became no objective, whatever else it became."""
+    if statement.kind == "sla" or statement.column or not states_latency(statement.text):
+        return
+    if any(element.startswith(("objective:", "constraint:")) for element in statement.elements):
+        return
+    statement.beyond = True
+    book.unread.append(
+        Unread(line=statement.line, text=statement.text[:200], reason="a response time not read")
+    )
 
 
 def _numbered(
@@ -191,6 +205,8 @@ def _weigh(book: Book, vocabulary: Vocabulary, statement: Statement) -> None:
 
 def _unread(book: Book, vocabulary: Vocabulary, statement: Statement) -> None:
     """List a sentence of a data section that no reader understood."""
+    if statement.beyond:
+        return
     if statement.role not in DATA_ROLES or statement.role == "recovery":
         return
     text = statement.text.strip()

@@ -7,10 +7,11 @@ Where no percentile is stated, the 95th is assumed. A target of zero or below is
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...domain.workload import Sla
-from .book import Book, Statement
+from ...domain.workload import Sla, states_latency
+from .book import Book, SectionRole, Statement
 from .words import number_of
 
 _PERCENTILE = re.compile(
@@ -37,6 +38,17 @@ _RATE = re.compile(
     r"reads|rps|qps|tps)?\s*(?:per|/|a)\s?(second|sec|s|minute|min|hour|h)\b|"
     r"(\d[\d,.]*)\s?(?:rps|qps|tps)\b", re.I,
 )  # fmt: skip
+# Beside a response time the bare number is enough: "p95 < 10 ms, 20 users".
+_CROWD = re.compile(
+    r"(?<![\w.,])(\d[\d,.]*)\s+(?:\w+\s+)?(?:users|clients|sessions|connections)\b", re.I
+)
+_TIME_TITLE = re.compile(
+    r"\b(?:response|latency|time|speed|how fast|wait|slo|sla|target|answers?)\b", re.I
+)
+_TIME_CELL = re.compile(
+    r"(?:<=?|≤|~|about|max\.?|under|below|within|at most|up to)?\s*\d[\d.,]*\s?"
+    r"(?:ms|msecs?|milliseconds?|s|secs?|seconds?)\b.{0,40}", re.I,
+)  # fmt: skip
 _VAGUE = re.compile(
     r"\b(?:a few|some|several|fast|instant|immediate\w*|snappy|quick\w*|responsive|at once)\b", re.I
 )
@@ -53,7 +65,9 @@ class Objective:
 def read_objective(book: Book, statement: Statement) -> Objective | None:
     """The latency objective of a statement, or None. Impossible targets become questions."""
     if statement.cells:
-        return _row(book, statement)
+        found = _row(book, statement)
+        if found is not None or statement.role == "sla" or not states_latency(statement.text):
+            return found
     text = statement.text
     if not re.search(r"\d\s?(?:ms|s\b|sec|milli)", text):
         return None
@@ -76,6 +90,27 @@ def read_objective(book: Book, statement: Statement) -> Objective | None:
         flags=re.I,
     )
     return _objective(book, statement, text, match, " ".join(operation.split()))
+
+
+def is_time_title(title: str) -> bool:
+    """True for the title of a column of response times: "Response", "How fast"."""
+    return bool(_TIME_TITLE.search(title)) and not re.search(r"\brt[op]\b|\bkeep", title, re.I)
+
+
+def role_of_row(role: SectionRole, header: list[str], cells: Sequence[str]) -> SectionRole:
+    """The role of a row: "sla" where it tells how long an operation may take, else its table's.
+
+    >>> role_of_row("people", ["I want to", "Response"], ["find a member", "p95 < 10 ms, 20 users"])
+    'sla'
+    """
+    if role in ("recovery", "retention", "skip", "sla"):
+        return role
+    timed = any(
+        (_PERCENTILE.search(cell) and states_latency(cell))
+        or (is_time_title(title) and _TIME_CELL.fullmatch(cell.strip()))
+        for title, cell in zip(header, cells, strict=False)
+    )
+    return "sla" if timed else role
 
 
 def _target(text: str) -> re.Match[str] | None:
@@ -104,7 +139,8 @@ def _row(book: Book, statement: Statement) -> Objective | None:
         match = _target(text)
         timed = match is not None and (
             statement.role == "sla" or bool(_PERCENTILE.search(title + text)) or "<" in text
-        )
+            or (is_time_title(title) and len(text) < 40)
+        )  # fmt: skip
         if timed and target is None and (len(text) < 60 or "ms" in text):
             target = match
             words += [title, text]
@@ -151,6 +187,8 @@ def _objective(
     if crowd := _CONCURRENCY.search(text):
         number = number_of((crowd[1] or crowd[2] or crowd[3]).rstrip(".,"))
         concurrency = int(number) if number and number >= 1 else None
+    elif crowd := _CROWD.search(text[match.end() if match.string is text else 0 :]):
+        concurrency = int(number_of(crowd[1].rstrip(".,")) or 0) or None
     rate = None
     if pace := _RATE.search(text):
         amount = number_of((pace[1] or pace[3]).rstrip(".,")) or 0

@@ -42,6 +42,7 @@ from .recognise import (
     with_captions,
 )
 from .sections import clean_heading, role_of
+from .sla import role_of_row
 from .tables import (
     TableKind,
     cells_of,
@@ -369,7 +370,7 @@ class Structure:
         else:
             role = role_of_table(header, columns) or level.role
             for row in table.rows:
-                self._row(row, header, role, level)
+                self._row(row, header, role_of_row(role, header, row.cells), level)
 
     def _entity_field_rows(self, table: Table, columns: dict[str, int]) -> None:
         key = ""

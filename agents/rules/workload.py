@@ -103,6 +103,8 @@ def read_sla(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
             "time cannot be measured without that.",
             source=statement.source, default="It is not measured.",
         )  # fmt: skip
+        # It stays a requirement that no query stands for.
+        statement.read = True
         return False
     _add(book, statement, query, objective)
     return True
@@ -139,6 +141,8 @@ _SHOWN = re.compile(
 def read_access(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
     """A statement that asks to find, list or report something, as a query without an SLA."""
     if statement.role not in ("access", "requirements", "sla") or len(book.workload) >= MAX_QUERIES:
+        return False
+    if statement.kind == "sla" and statement.read:
         return False
     text = _ACTOR.sub("", _WISH.sub("", _STORY.sub("", statement.text)))
     text = re.split(r"\. (?=[A-Z])", text)[0]

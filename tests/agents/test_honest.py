@@ -72,3 +72,37 @@ def test_a_delete_of_some_rows_is_no_cascade_for_all(read: Any) -> None:
     design = asked(read, "Deleting an invoice also deletes its items.")
     items = next(r for r in design.relations if r.name == "invoice_items")
     assert [k.on_delete for k in items.foreign_keys] == ["CASCADE"]
+
+
+ACTS = """
+## What people do
+| I want to … | How often | Response |
+|---|---|---|
+| find an invoice by status | 500 per day | p95 < 10 ms, 20 users |
+| list the invoices of a patient | 300 per day | within 0.5 seconds |
+| renew everything at once | seldom | 200 ms |
+"""
+
+
+def test_response_times_are_read_in_any_table(read: Any) -> None:
+    design = read(CLINIC + ACTS)
+    slas = [q.sla for q in design.workload]
+    found = {s and (s.percentile, s.target_ms, s.concurrency) for s in slas}
+    assert found == {(95, 10.0, 20), (95, 500.0, None)} and len(slas) == 2
+    open_ = [r for r in design.requirements if r.kind == "sla" and not r.elements]
+    assert [r.text[:16] for r in open_] == ["renew everything"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "## Goals\nThe clerk gets an answer within 2 seconds.\n",
+        "## Users\n- Clerk: expects 300 ms for whatever is asked.\n",
+        "## Requirements\n| ID | Requirement |\n|---|---|\n"
+        "| FR-1 | The moon is shown within 2 seconds. |\n",
+    ],
+)
+def test_a_response_time_is_never_lost(read: Any, text: str) -> None:
+    design = read(CLINIC + text)
+    open_ = [r for r in design.requirements if r.kind == "sla" and not r.elements]
+    assert open_ or "a response time not read" in unread(design)

@@ -133,6 +133,18 @@ def test_performance(measurements: tuple[QueryMeasurement, ...], expected: str) 
     assert verdict("performance", seen(performance=report)) == expected
 
 
+@pytest.mark.parametrize("measured", [(timed(),), (timed(sla=SLA),)])
+def test_a_response_time_that_was_not_read_is_not_proved(
+    measured: tuple[QueryMeasurement, ...],
+) -> None:
+    line = Unread(line=9, text="Answers within 2 seconds.", reason="no fact found")
+    report = PerformanceReport(server="18", measurements=measured)
+    criteria = judge(seen(design=design(unread=(line,)), performance=report))
+    found = next(criterion for criterion in criteria if criterion.id == "performance")
+    assert found.verdict == "not proved"
+    assert "line 9" in found.reason
+
+
 def test_an_sla_that_no_query_stands_for_is_not_proved() -> None:
     lost = requirement("relation:notes", id="SLA-9", kind="sla")
     requirements = (requirement("relation:notes"), lost)
