@@ -145,7 +145,7 @@ def left_over(text: str, vocabulary: Vocabulary) -> str:
     if period is not None:
         text = text[: period[2].start()] + " " + text[period[2].end() :]
     # "Medical records (encounters, diagnoses)": the list says what its title means.
-    listed = re.match(r"\s*[\w ]{2,40}\(([^()]{3,200})\)", text)
+    listed = re.match(r"[\s|]*[\w ]{2,40}\(([^()]{3,200})\)", text)
     if listed and len(vocabulary.mentions(listed[1])) > 1 and not left_over(listed[1], vocabulary):
         text = text[listed.end() :]
     pieces, at = [], 0
@@ -184,6 +184,13 @@ def clock_of(draft: Draft, words: str) -> str | None:
         if len(named) == 1:
             return named[0]
     return _born(draft, times)
+
+
+def dates(column: str, words: str) -> bool:
+    """True where words say no more than that the column's moment has come: closed, closed_at."""
+    parts = [p for p in column.split("_") if p not in _EMPTY_WORDS]
+    said = [w for w in re.findall(r"[a-z]+", words.lower()) if w not in _FILLER]
+    return bool(said) and all(any(_alike(w, p) for p in parts) for w in said) and len(parts) == 1
 
 
 def birth_clock(draft: Draft) -> str | None:

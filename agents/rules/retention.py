@@ -1,18 +1,19 @@
 """Retention: "keep invoices for 10 years", "messages: 2 years after sent, then delete".
 
-Policies: a statement that only keeps removes nothing afterwards. A relation without a time of its
-own goes with the relation it refers to. Where a period needs a clock and there is none,
-`created_at` is added and labelled as assumed. Two periods for one relation are a question; the
-longer holds.
+Policies: a statement that only keeps removes nothing afterwards. Rows are removed only where every
+word of the statement is understood (see `due`); otherwise they are kept and a person is asked. A
+relation without such a time of its own goes with the relation it refers to. Where no clock is
+named and there is none, `created_at` is added and labelled as assumed. Two periods for one
+relation are a question; the longer holds.
 """
 
 from __future__ import annotations
 
 import re
 
-from ...domain.design import Retention, RetentionAction
+from ...domain.design import Retention, RetentionAction, Unread
 from .book import Book, ColumnDraft, Draft, Statement
-from .columns import time_of
+from .due import Due, birth_clock, clock_of, dates, has_condition, hold_of, left_over, read_due
 from .elements import relation_ref
 from .vocabulary import Vocabulary
 from .words import find_duration, iso_period, seconds_of
@@ -52,9 +53,19 @@ def read_retention(book: Book, vocabulary: Vocabulary, statement: Statement) -> 
         statement.serve("recovery")
         return True
     if statement.cells:
-        return _read_part(book, vocabulary, statement, text, strong)
-    read = [_read_part(book, vocabulary, statement, part, strong) for part in _parts(text)]
-    return any(read)
+        return _read_part(book, vocabulary, statement, text, strong, _action(text))
+    parts = _parts(text)
+    # With several periods it is not sure which of them a condition belongs to.
+    doubtful = len(parts) > 1 and has_condition(text)
+    action: RetentionAction = "keep"
+    read = False
+    for part in parts:
+        # "sessions after 30 days" goes on with the verb before it.
+        action = _action(part) if _WORDS.search(part) else action
+        read |= _read_part(book, vocabulary, statement, part, strong, action, doubtful=doubtful)
+    if statement.beyond:
+        statement.elements.clear()
+    return read
 
 
 _ROLES = frozenset("privacy data rules quality requirements recovery other volume".split())
@@ -63,7 +74,8 @@ _AS_LONG = re.compile(r"\b[\w ]{2,40} as long as [^,.;]{2,60}[,.;]?", re.I)
 
 def _parts(text: str) -> list[str]:
     """The text cut behind each period: "orders for 10 years, carts for 30 days"."""
-    text = _AS_LONG.sub(" ", text)
+    if _action(text) == "keep":
+        text = _AS_LONG.sub(" ", text)
     parts = []
     start = 0
     while (found := find_duration(text[start:])) is not None:
@@ -78,12 +90,17 @@ def _parts(text: str) -> list[str]:
 
 
 def _read_part(
-    book: Book, vocabulary: Vocabulary, statement: Statement, text: str, strong: bool
-) -> bool:
+    book: Book, vocabulary: Vocabulary, statement: Statement, text: str, strong: bool,
+    action: RetentionAction, *, doubtful: bool = False,
+) -> bool:  # fmt: skip
     found = find_duration(text)
     if _NOT_DATA.search(text) or (found is None and not _FOREVER.search(text)):
         return False
-    targets, subject_words = _targets(book, vocabulary, statement, text)
+    if found is None or (_FOREVER.search(text) and action == "keep"):
+        action = "keep"
+    due = _due_of_row(statement, vocabulary) if statement.cells else read_due(text, vocabulary)
+    core = due.core if action != "keep" and not statement.cells else text
+    targets, subject_words = _targets(book, vocabulary, statement, core)
     if not targets:
         if strong or (found and re.search(r"(?i)\b(?:keep|kept|retain)", text)):
             book.ask(
@@ -92,10 +109,8 @@ def _read_part(
                 source=statement.source, default="No retention is planned for it.",
             )  # fmt: skip
         return False
-    action = _action(text)
     if found is None or (_FOREVER.search(text) and action == "keep"):
         period, seconds = "", 0.0
-        action = "keep"
     else:
         period, seconds = iso_period(found[0], found[1]), seconds_of(found[0], found[1])
         if seconds <= 0:
@@ -105,14 +120,94 @@ def _read_part(
                 default="No retention is planned for it.",
             )
             return False
-    clock_words = _clock_words(statement, text, found[2].end() if found else 0)
-    waiting = []
+    if action == "keep":
+        for draft in targets:
+            _keep(book, draft, period, due.clock, statement)
+        return True
+    rest = left_over(due.core, vocabulary)
+    onlys = [*due.onlys, rest] if rest else due.onlys
+    unclear = []
     for draft in targets:
-        if not _give(book, draft, period, action, clock_words, statement):
-            waiting.append(draft)
-    for draft in waiting:
-        _follow(book, draft, targets, period, action, statement)
+        clock = clock_of(draft, due.clock) if due.clock else birth_clock(draft)
+        # "Closed tickets, 3 years after closing": the clock says it already.
+        said = [o for o in onlys if not (due.clock and clock and dates(clock, o))]
+        hold = None if doubtful else hold_of(draft, due.holds, said)
+        if hold is None or (clock is None and due.clock):
+            unclear.append((draft, hold is None, clock is None and bool(due.clock)))
+        elif clock is not None:
+            _set(book, draft, period, action, clock, statement, hold=hold or None)
+            if not due.clock:
+                book.assume(
+                    f"The period of {draft.name} counts from {clock}",
+                    f"Line {statement.line} does not say what it counts from.",
+                    f"retention:{draft.name}",
+                )
+        else:
+            unclear.append((draft, False, False))
+    _settle_unclear(book, unclear, period, action, due, rest, statement)
     return True
+
+
+def _due_of_row(statement: Statement, vocabulary: Vocabulary) -> Due:
+    """The cells of a row read one by one: the clock may have a cell of its own."""
+    whole = Due("")
+    for title, cell in statement.cells:
+        if _REASON.search(title):
+            continue
+        if _CLOCK_TITLE.search(title):
+            part = read_due(cell, vocabulary)
+            whole.clock, part.core = part.core.strip(), ""
+        else:
+            part = read_due(cell, vocabulary)
+            whole.clock = whole.clock or part.clock
+        whole.core += f" | {part.core}"
+        whole.holds += part.holds
+        whole.onlys += part.onlys
+    return whole
+
+
+_REASON = re.compile(r"(?i)\b(?:basis|why|reason|law|legal|owner|source|id|#|nr)\b")
+_CLOCK_TITLE = re.compile(r"(?i)counted|clock|starts?|from|since|trigger|after")
+
+
+def _settle_unclear(
+    book: Book, unclear: list[tuple[Draft, bool, bool]], period: str,
+    action: RetentionAction, due: Due, rest: str, statement: Statement,
+) -> None:  # fmt: skip
+    """Let a child go with its parent, add a clock where none is named, ask for all others."""
+    asked: list[Draft] = []
+    for draft, condition, _ in unclear:
+        if condition or not _follow(book, draft, period, action, due.clock, statement):
+            asked.append(draft)
+    if not asked:
+        return
+    names = ", ".join(d.name for d in asked)
+    conditions = "; ".join(c for c in (*due.holds, *due.onlys, rest) if c)
+    missing = []
+    if any(condition for draft, condition, _ in unclear if draft in asked):
+        missing.append(f"no column says which rows '{conditions[:100]}' means")
+    if any(timeless for draft, _, timeless in unclear if draft in asked) or not missing:
+        missing.append(f"no one column says when '{due.clock[:80]}' was")
+    book.ask(
+        f"Line {statement.line}: '{statement.source.quote}'. For {names}, "
+        f"{' and '.join(missing)}. Which columns decide it?",
+        *(f"retention:{d.name}" for d in asked),
+        source=statement.source, default=f"Nothing of {names} is removed.",
+    )  # fmt: skip
+    for draft in asked:
+        _offer(
+            book, draft, statement,
+            Retention(period=period, action="keep", basis=statement.source.quote, assumed=True,
+                      source=statement.source),
+        )  # fmt: skip
+    statement.read, statement.kind, statement.beyond = True, "retention", True
+    statement.elements.clear()
+    book.unread.append(
+        Unread(
+            line=statement.line, text=statement.text[:200],
+            reason=f"{' and '.join(missing)}; nothing is removed until a person says",
+        )
+    )  # fmt: skip
 
 
 def _targets(
@@ -160,38 +255,33 @@ def _action(text: str) -> RetentionAction:
     return "keep"
 
 
-def _clock_words(statement: Statement, text: str, at: int) -> str:
-    for title, cell in statement.cells:
-        if re.search(r"(?i)counted|clock|starts?|from|since|trigger|after", title):
-            return cell
-    match = re.match(
-        r"[^.;]{0,20}?\b(?:after|from|since|following|of|later)\b([^.;,]{0,60})",
-        text[at:],
-    )
-    return match[1] if match else ""
-
-
-def _give(
-    book: Book, draft: Draft, period: str, action: RetentionAction, clock_words: str,
-    statement: Statement,
-) -> bool:  # fmt: skip
-    clock = time_of(draft, clock_words)
-    if clock is None and action != "keep":
-        return False
-    _set(book, draft, period, action, clock, statement)
-    return True
+def _keep(book: Book, draft: Draft, period: str, clock_words: str, statement: Statement) -> None:
+    """A statement that only keeps: no row is ever removed by it, so a clock is optional."""
+    clock = clock_of(draft, clock_words) if clock_words else birth_clock(draft)
+    _set(book, draft, period, "keep", clock, statement)
 
 
 def _set(
     book: Book, draft: Draft, period: str, action: RetentionAction, clock: str | None,
-    statement: Statement,
+    statement: Statement, *, hold: str | None = None,
 ) -> None:  # fmt: skip
-    known = draft.retention
-    fresh = Retention(
-        period=period, action=action, clock_column=clock, basis=statement.source.quote,
-        assumed=False, source=statement.source,
-    )  # fmt: skip
     statement.serve("retention", f"retention:{draft.name}")
+    _offer(
+        book, draft, statement,
+        Retention(period=period, action=action, clock_column=clock, hold=hold,
+                  basis=statement.source.quote, assumed=False, source=statement.source),
+    )  # fmt: skip
+    if action == "keep" and period:
+        book.assume(
+            f"{draft.name} are kept beyond {_said(period)}: nothing is removed",
+            "The PRD says how long they are kept, but not what happens then.",
+            f"retention:{draft.name}",
+        )
+
+
+def _offer(book: Book, draft: Draft, statement: Statement, fresh: Retention) -> None:
+    """Give a relation its retention; of two that differ the longer holds, and a person decides."""
+    known, period = draft.retention, fresh.period
     if known is not None and (known.period != period) and known.source is not None:
         longer = max((known, fresh), key=lambda r: (not r.period, _days(r.period)))
         book.ask(
@@ -202,12 +292,6 @@ def _set(
         )  # fmt: skip
         fresh = longer
     draft.retention = fresh
-    if action == "keep" and period:
-        book.assume(
-            f"{draft.name} are kept beyond {_said(period)}: nothing is removed",
-            "The PRD says how long they are kept, but not what happens then.",
-            f"retention:{draft.name}",
-        )
 
 
 def _said(period: str) -> str:
@@ -226,22 +310,27 @@ def _days(period: str) -> float:
 
 
 def _follow(
-    book: Book, draft: Draft, targets: list[Draft], period: str, action: RetentionAction,
+    book: Book, draft: Draft, period: str, action: RetentionAction, clock_words: str,
     statement: Statement,
-) -> None:  # fmt: skip
-    """A relation without a clock goes with its parent, or gets `created_at`."""
-    named = {d.name: d for d in targets}
-    parents = [k.references for k in draft.foreign_keys]
-    home = next((name for name in parents if name in named and named[name].retention), None)
+) -> bool:  # fmt: skip
+    """Let a relation without a clock go with a parent of the same line, or give it `created_at`."""
+    homes = {
+        d.name for d in book.drafts.values()
+        if d.retention and d.retention.source == statement.source and d is not draft
+        and d.retention.action != "keep"
+    }  # fmt: skip
+    home = next((k.references for k in draft.foreign_keys if k.references in homes), None)
     if home is not None:
         book.assume(
             f"{draft.name} go with their {home}",
-            f"They have no time of their own; their period is that of {home}.",
+            f"They have no such time of their own; their period is that of {home}.",
             relation_ref(draft),
             f"retention:{home}",
         )
         statement.serve("retention", f"retention:{home}")
-        return
+        return True
+    if clock_words or "created_at" in draft.columns:
+        return False
     draft.columns["created_at"] = ColumnDraft(
         "created_at", "timestamp with time zone", default="now()", stated=False,
         sources=[statement.source], comment="When the row was written; starts its retention",
@@ -252,3 +341,4 @@ def _follow(
         f"column:{draft.name}.created_at",
     )
     _set(book, draft, period, action, "created_at", statement)
+    return True

@@ -1,0 +1,136 @@
+"""What is not fully understood becomes a question, never a silently different rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+LIBRARY = """
+## Data model
+- **Member**: name, email (unique), born on (date), joined on (date), \
+last login at (timestamp, optional), legal hold (boolean, default false)
+- **Loan**: member, borrowed on (date), returned on (date, optional)
+- **Reservation**: member, reserved at (timestamp), status (waiting, ready, expired)
+- **Contract**: member, number (unique), created at, ends on (date), closed at (timestamp, optional)
+- **Note**: contract, text
+{}
+"""
+
+
+def library(read: Any, text: str) -> Any:
+    return read(LIBRARY.format(text))
+
+
+def kept(design: Any, relation: str, words: str) -> None:
+    """Nothing is removed, a question quotes the line, and no requirement is served by it."""
+    retention = design.relation(relation).retention
+    assert retention is None or (retention.action, retention.assumed) == ("keep", True)
+    assert any(words in q.text for q in design.questions), [q.text for q in design.questions]
+    assert any(words in u.text for u in design.unread)
+    said = [r for r in design.requirements if words in r.text]
+    assert said and not any(r.elements for r in said)
+
+
+@pytest.mark.parametrize(
+    ("text", "relation"),
+    [
+        ("Contracts are deleted 2 years after the last visit.", "contracts"),
+        ("Members who have not borrowed for 3 years are anonymised.", "members"),
+        ("Inactive members are deleted after 3 years.", "members"),
+        ("Reservations are deleted after 90 days unless they are disputed.", "reservations"),
+        ("Reservations waiting for approval are deleted after 90 days.", "reservations"),
+        ("Contracts are deleted 5 years after the end of the year of creation.", "contracts"),
+        ("Members are deleted 2 years after the contract ends.", "members"),
+        ("Members are deleted after 3 years without a loan or login.", "members"),
+        ("Loans are deleted 1 year after return as long as nothing is owed.", "loans"),
+        ("Loans are deleted 10 years after the last loan.", "loans"),
+        ("Loans are deleted after 2 years, reservations after 90 days unless waiting.",
+         "reservations"),
+        ("Contracts are deleted after 2 years of inactivity.", "contracts"),
+    ],
+)  # fmt: skip
+def test_what_is_not_understood_removes_nothing(read: Any, text: str, relation: str) -> None:
+    design = library(read, f"## Retention\n- {text}\n")
+    retention = design.relation(relation).retention
+    assert retention is None or (retention.action, retention.assumed) == ("keep", True)
+    assert any("Line" in q.text for q in design.questions) or any(
+        text[:20] in u.text for u in design.unread
+    )
+    said = [r for r in design.requirements if text[:20] in r.text]
+    assert not any(r.elements for r in said)
+
+
+def test_the_question_quotes_the_line(read: Any) -> None:
+    words = "Contracts are deleted 2 years after the last visit."
+    kept(library(read, f"## Retention\n- {words}\n"), "contracts", words)
+
+
+@pytest.mark.parametrize(
+    ("text", "relation", "clock", "hold"),
+    [
+        ("Members are deleted 2 years after their last login unless on hold.",
+         "members", "last_login_at", "legal_hold IS TRUE"),
+        ("Reservations are deleted 90 days after they were reserved, unless still waiting.",
+         "reservations", "reserved_at", "status = 'waiting'"),
+        ("Reservations, unless status is waiting or ready, are deleted after 90 days.",
+         "reservations", "reserved_at", "status IN ('waiting', 'ready')"),
+        ("Expired reservations are deleted after 90 days.",
+         "reservations", "reserved_at", "status <> 'expired'"),
+        ("Reservations are deleted after 90 days only if they are expired.",
+         "reservations", "reserved_at", "status <> 'expired'"),
+        ("Loans are deleted 1 year after return.", "loans", "returned_on", None),
+        ("Contracts are deleted 3 years after the contract ends (tax law).",
+         "contracts", "ends_on", None),
+        ("Contracts are deleted 3 years after the end of the contract.",
+         "contracts", "ends_on", None),
+        ("Closed contracts are kept for 3 years after closing, then deleted.",
+         "contracts", "closed_at", None),
+        ("Contracts are deleted 10 years after entry.", "contracts", "created_at", None),
+    ],
+)  # fmt: skip
+def test_clocks_and_conditions_become_columns(
+    read: Any, text: str, relation: str, clock: str, hold: str | None
+) -> None:
+    retention = library(read, f"## Retention\n- {text}\n").relation(relation).retention
+    assert retention is not None
+    assert (retention.action, retention.assumed) == ("drop", False)
+    assert (retention.clock_column, retention.hold) == (clock, hold)
+
+
+def test_a_date_of_birth_is_no_clock(read: Any) -> None:
+    design = read(
+        "## Data\n- **Member**: name, born on (date)\n\n"
+        "## Retention\n- Members are deleted after 5 years.\n"
+    )
+    retention = design.relation("members").retention
+    assert retention.clock_column == "created_at"
+    assert any("created_at is added" in a.text for a in design.assumptions)
+
+
+def test_a_child_goes_with_its_parent_where_it_has_no_such_time(read: Any) -> None:
+    design = library(
+        read, "## Retention\n- Contracts and notes are deleted 3 years after closing.\n"
+    )
+    assert design.relation("contracts").retention.clock_column == "closed_at"
+    assert design.relation("notes").retention is None
+    assert any("notes go with their contracts" in a.text for a in design.assumptions)
+
+
+def test_rows_of_a_retention_table(read: Any) -> None:
+    design = library(
+        read,
+        """## Retention
+| Data | Keep for | Counted from | Then |
+|---|---|---|---|
+| Contracts | 10 years | end of the year of creation | delete |
+| Loans | 2 years | return | delete |
+| Reservations | 90 days | reservation, unless waiting | delete |
+| Members | 2 years | last visit | anonymise |
+""",
+    )
+    kept(design, "contracts", "end of the year")
+    kept(design, "members", "last visit")
+    assert design.relation("loans").retention.clock_column == "returned_on"
+    held = design.relation("reservations").retention
+    assert (held.clock_column, held.hold) == ("reserved_at", "status = 'waiting'")
