@@ -212,6 +212,8 @@ class GeneralSla:
     statement: Statement
     reads: bool = True
     writes: bool = True
+    # Only the operations of these people, "" for everybody's.
+    actor: str = ""
 
 
 @dataclass(slots=True)
@@ -232,6 +234,8 @@ class Book:
     uuid_keys: Citation | None = None
     # Requirements and access patterns that name data, for what names none.
     wishes: list[Statement] = field(default_factory=list)
+    # Who acts, in lower case: "reception".
+    people: list[str] = field(default_factory=list)
     _said: set[str] = field(default_factory=set)
     _assumptions: list[tuple[str, str, tuple[str, ...]]] = field(default_factory=list)
     _questions: list[tuple[str, str, Citation | None, tuple[str, ...], bool]] = field(

@@ -39,7 +39,7 @@ from .tenancy import apply_tenancy, find_tenancy, read_privacy, read_role, read_
 from .uniqueness import settle_pending
 from .vocabulary import Vocabulary
 from .volumes import Volumes, read_objectives
-from .workload import general_objectives, read_access, read_sla
+from .workload import find_people, general_objectives, read_access, read_sla
 
 SHAPES_UNDERSTOOD = """\
 - a heading per entity, with a table of fields (Field | Type | Required | Notes) below it
@@ -181,6 +181,7 @@ def _read_quality(book: Book, vocabulary: Vocabulary) -> None:
 def _read_workload(book: Book, vocabulary: Vocabulary) -> None:
     asked = (s for s in book.statements if s.role in ("requirements", "access"))
     book.wishes = [s for s in islice(asked, 500) if vocabulary.mentions(s.text)]
+    find_people(book)
     for reader in (read_sla, read_access):
         for statement in book.statements:
             if statement.role not in ("skip", "questions", "people"):

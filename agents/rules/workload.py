@@ -49,6 +49,45 @@ _PAGE = re.compile(
 _TASK = re.compile(r"\b(?:search|quer\w+|report|page|list|lookup|response)\b", re.I)
 
 
+_ONE_OF = re.compile(r"^\W*(?:as (?:an? |the )?)?([a-z][a-z -]{2,30}?)(?=\s*[,:(]|$)", re.I)
+_DEFINES = re.compile(r"^\W*(?:all |the )?([a-z]+(?: [a-z]+){1,2}) \(([^()]{3,120})\)", re.I)
+
+
+def _actor(book: Book, text: str) -> str:
+    """The people whose operations an objective is for: "no operation at reception"; else ""."""
+    return next(
+        (
+            words for words in book.people
+            if re.search(rf"(?i)\b(?:at|by|for|of|from) (?:the )?{words}s?\b", text)
+        ), "",
+    )  # fmt: skip
+
+
+def find_people(book: Book) -> None:
+    """Note who acts: the people that the PRD lists, and those of its stories."""
+    for statement in book.statements:
+        if statement.role == "people" or re.match(r"(?i)\W*as an? ", statement.text):
+            named = _ONE_OF.match(statement.text)
+            if named and named[1].strip().lower() not in book.people and len(book.people) < 50:
+                book.people.append(named[1].strip().lower())
+
+
+def _acts(book: Book, actor: str) -> set[str]:
+    """The queries that the PRD says the actor asks."""
+    start = re.compile(rf"\W*(?:as )?(?:an? |the |every |each )?{re.escape(actor)}\b", re.I)
+    asked = (s.elements for s in book.statements if s.elements and start.match(s.text))
+    return {element for elements in asked for element in elements}
+
+
+def _defined(book: Book, words: str) -> str:
+    """The words with what the PRD says they mean: "overdue invoices (open or reminded)"."""
+    for wish in book.wishes:
+        said = _DEFINES.match(wish.text)
+        if said and (found := re.search(rf"(?i)\b{said[1]}\b(?!\s*\()", words)):
+            return f"{words[: found.end()]} ({said[2]}){words[found.end() :]}"
+    return words
+
+
 def read_sla(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
     """A statement with a latency objective, as a query with an SLA."""
     if statement.role in (
@@ -86,6 +125,7 @@ def read_sla(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
                 objective.sla, statement,
                 reads=not re.search(r"(?i)\bwrites?\b|insert", words),
                 writes=not re.search(r"(?i)\breads?\b|lookup|quer", words),
+                actor=_actor(book, statement.text),
             )
         )  # fmt: skip
         statement.read = True
@@ -151,7 +191,8 @@ def read_access(book: Book, vocabulary: Vocabulary, statement: Statement) -> boo
     if _SHOWN.search(text):
         return False
     if re.search(
-        r"(?i)\b(?:must not|cannot|never|nobody|unless|export|print\w*|notif\w+|remind\w*)\b", text
+        r"(?i)\b(?:must not|cannot|never|nobody|unless|export|print\w*|notif\w+|reminds?|"
+        r"reminders?)\b", text,
     ):
         return False
     query = _query(book, vocabulary, statement, text, None)
@@ -176,7 +217,8 @@ def read_access(book: Book, vocabulary: Vocabulary, statement: Statement) -> boo
 def _query(
     book: Book, vocabulary: Vocabulary, statement: Statement, words: str, sla: Sla | None
 ) -> WorkloadQuery | None:
-    operation = read_operation(book, vocabulary, words, subject=statement.subject)
+    meant = _defined(book, words)
+    operation = read_operation(book, vocabulary, meant, subject=statement.subject)
     if operation is None:
         return None
     built = build_sql(book, operation)
@@ -243,10 +285,13 @@ def general_objectives(book: Book, design: Callable[[], Design]) -> tuple[Worklo
         return tuple(workload)
     if not workload:
         workload = list(derive_workload(design()))
+    of_actor = {g.actor: _acts(book, g.actor) for g in book.general_slas if g.actor}
     for general in book.general_slas:
         served = []
         for at, query in enumerate(workload):
             write = query.sql.startswith(("INSERT", "UPDATE", "DELETE"))
+            if general.actor and f"query:{query.name}" not in of_actor[general.actor]:
+                continue
             if query.sla is None and (general.writes if write else general.reads):
                 workload[at] = query.model_copy(update={"sla": general.sla})
                 served.append(f"query:{query.name}")

@@ -106,3 +106,27 @@ def test_a_response_time_is_never_lost(read: Any, text: str) -> None:
     design = read(CLINIC + text)
     open_ = [r for r in design.requirements if r.kind == "sla" and not r.elements]
     assert open_ or "a response time not read" in unread(design)
+
+
+def test_a_definition_in_brackets_is_used_wherever_its_words_stand(read: Any) -> None:
+    design = asked(
+        read, "Overdue invoices (open or reminded, due date passed) can be listed by age.",
+        sla="## Performance\n| Operation | p95 |\n|---|---|\n"
+        "| Overdue invoices by age | 500 ms |\n",
+    )  # fmt: skip
+    (query,) = design.workload
+    assert "IN ('open', 'reminded')" in query.sql and "due_on < CURRENT_DATE" in query.sql
+    assert requirement(design, "FR-1").elements == (f"query:{query.name}",)
+
+
+def test_an_objective_of_some_people_is_for_their_operations_only(read: Any) -> None:
+    design = read(
+        "## People\n- **Desk** (12 people): on the phone.\n- **Auditor**: asks.\n"
+        + CLINIC
+        + "## Requirements\n| ID | Requirement |\n|---|---|\n"
+        "| FR-1 | Desk finds a patient by name. |\n"
+        "| FR-2 | Auditor finds an invoice by status. |\n"
+        "\n## Performance\nNo operation at the desk may take longer than 1 second.\n"
+    )
+    slas = {q.requirement: q.sla and q.sla.target_ms for q in design.workload}
+    assert slas == {"FR-1": 1000.0, "FR-2": None}
