@@ -35,7 +35,8 @@ _ONLY = re.compile(
 )
 _CLOCK = re.compile(
     r"\b(after|from|since|following|of|later than)\b(?!\s+(?:which|that)\b)([^.;,()|]{0,80}?)"
-    r"(?=[.;,()|]|$|\s(?:and|or) (?:then|are|is|will)\b|\sthen\b|\s(?:are|is|will be|must be) |"
+    r"(?=[.;,()|]|$|\s(?:and|or) (?:then|are|is|will)\b|\sthen\b|"
+    rf"\s(?:are|is|will be|must be) (?:\w+ly )?{ACTION_WORDS}|"
     r"\s(?:unless|except|excluding|if|when|while|provided|but|only|as long as|who|which|that|"
     r"without|with)\b)",
     re.I,
@@ -48,7 +49,7 @@ _NEUTRAL = frozenset(
     our data record row entry entries table keep kept keeping retain retained retention store
     stored hold held preserve preserved period afterwards thereafter later old older age ago than
     more after counted calculated starting automatically permanently irrevocably finally latest
-    no longer job batch nightly system database gdpr law tax bookkeeping legally required
+    no longer least most job batch nightly system database gdpr law tax bookkeeping legally required
     requirement statutory policy obligation duty reasons due date time year month day week hour
     minute enough archive delete counting also so that
     """.split()
@@ -148,17 +149,32 @@ def left_over(text: str, vocabulary: Vocabulary) -> str:
     listed = re.match(r"[\s|]*[\w ]{2,40}\(([^()]{3,200})\)", text)
     if listed and len(vocabulary.mentions(listed[1])) > 1 and not left_over(listed[1], vocabulary):
         text = text[listed.end() :]
-    pieces, at = [], 0
+    pieces: list[str] = []
+    kept: list[str] = []
+    at = 0
     for mention in vocabulary.mentions(text):
-        pieces.append(text[at : mention.start])
+        gap = text[at : mention.start]
+        # "deleted members", "orders of guests": not all of them.
+        adjective = re.search(rf"\b({ACTION_WORDS}) $", gap, re.I)
+        if adjective and adjective[1].lower().endswith(("ed", "away")):
+            kept.append(adjective[1])
+        if at and (chain := _CHAIN.match(gap)):
+            kept.append(chain[0].strip())
+        pieces.append(gap)
         at = mention.end
     pieces.append(text[at:])
     rest = re.sub(rf"\b{ACTION_WORDS}", " ", " ".join(pieces), flags=re.I)
     rest = re.sub(r"['’]s\b", " ", rest)
     words = re.findall(r"[^\W_][\w-]*", rest)
-    return " ".join(
-        w for w in words if w.lower() not in _NEUTRAL and singular(w.lower()) not in _NEUTRAL
-    )
+    kept += [w for w in words if w.lower() not in _NEUTRAL and singular(w.lower()) not in _NEUTRAL]
+    return " ".join(kept)
+
+
+_CHAIN = re.compile(
+    r"(?:['’]s?)?\s*(?:of|for|by|from|to|in|on|with|at|about|without)\s+"
+    r"(?:(?:a|an|the|their|its|any|all|our)\s+)?$|['’]s?\s+$",
+    re.I,
+)
 
 
 def clock_of(draft: Draft, words: str) -> str | None:
@@ -172,15 +188,17 @@ def clock_of(draft: Draft, words: str) -> str | None:
     own = set(draft.key.split("_"))
     said = [singular(w) for w in re.findall(r"[a-z]+", words.lower()) if w not in _EMPTY_WORDS]
     wanted = [w for w in said if w not in own]
+    if not said:
+        return None
     if wanted:
         fitting = [c.name for c in times if _fits(c, wanted, own)]
         if fitting:
             return fitting[0] if len(fitting) == 1 else None
         if not all(w in _CREATION for w in wanted):
             return None
-    if said and not wanted:
+    if not wanted:
         # "after the order": the time that is named so, else the only one a row has from the start.
-        named = [c.name for c in times if any(_alike(w, p) for w in said for p in _parts(c))]
+        named = [c.name for c in times if _fits(c, said[:1], own)]
         if len(named) == 1:
             return named[0]
     return _born(draft, times)

@@ -13,7 +13,17 @@ import re
 
 from ...domain.design import Retention, RetentionAction, Unread
 from .book import Book, ColumnDraft, Draft, Statement
-from .due import Due, birth_clock, clock_of, dates, has_condition, hold_of, left_over, read_due
+from .due import (
+    ACTION_WORDS,
+    Due,
+    birth_clock,
+    clock_of,
+    dates,
+    has_condition,
+    hold_of,
+    left_over,
+    read_due,
+)
 from .elements import relation_ref
 from .vocabulary import Vocabulary
 from .words import find_duration, iso_period, seconds_of
@@ -21,7 +31,7 @@ from .words import find_duration, iso_period, seconds_of
 _WORDS = re.compile(
     r"\b(?:keep|kept|retain\w*|retention|store[ds]? for|stored until|purge[ds]?|delet\w+|"
     r"erase[ds]?|"
-    r"anonymi[sz]\w+|archiv\w+|thrown away|discarded|destroyed|removed after|"
+    r"anonymi[sz]\w+|archiv\w+|thrown away|discarded|destroyed|removed|"
     r"(?:days|months|years) are enough|held for|preserve[ds]?)\b", re.I,
 )  # fmt: skip
 _NOT_DATA = re.compile(
@@ -86,6 +96,8 @@ def _parts(text: str) -> list[str]:
         start = cut
         if start >= len(text):
             break
+    if parts and start < len(text):
+        parts[-1] += text[start:]
     return parts or [text]
 
 
@@ -128,12 +140,13 @@ def _read_part(
     onlys = [*due.onlys, rest] if rest else due.onlys
     unclear = []
     for draft in targets:
-        clock = clock_of(draft, due.clock) if due.clock else birth_clock(draft)
+        clock = _clock(draft, due.clock, onlys)
         # "Closed tickets, 3 years after closing": the clock says it already.
-        said = [o for o in onlys if not (due.clock and clock and dates(clock, o))]
+        said = [o for o in onlys if not (clock and dates(clock, o))]
         hold = None if doubtful else hold_of(draft, due.holds, said)
-        if hold is None or (clock is None and due.clock):
-            unclear.append((draft, hold is None, clock is None and bool(due.clock)))
+        timeless = clock is None and bool(due.clock or onlys)
+        if hold is None or timeless:
+            unclear.append((draft, hold is None, timeless))
         elif clock is not None:
             _set(book, draft, period, action, clock, statement, hold=hold or None)
             if not due.clock:
@@ -146,6 +159,16 @@ def _read_part(
             unclear.append((draft, False, False))
     _settle_unclear(book, unclear, period, action, due, rest, statement)
     return True
+
+
+def _clock(draft: Draft, words: str, onlys: list[str]) -> str | None:
+    if words:
+        return clock_of(draft, words)
+    if not onlys:
+        return birth_clock(draft)
+    # "Cancelled orders are deleted after 30 days": since they were cancelled, not since placed.
+    named = [c for c in draft.columns if c.endswith(("_at", "_on")) and dates(c, onlys[0])]
+    return named[0] if len(named) == 1 and len(onlys) == 1 else None
 
 
 def _due_of_row(statement: Statement, vocabulary: Vocabulary) -> Due:
@@ -176,8 +199,9 @@ def _settle_unclear(
 ) -> None:  # fmt: skip
     """Let a child go with its parent, add a clock where none is named, ask for all others."""
     asked: list[Draft] = []
+    words = due.clock or "; ".join((*due.onlys, rest)).strip("; ")
     for draft, condition, _ in unclear:
-        if condition or not _follow(book, draft, period, action, due.clock, statement):
+        if condition or not _follow(book, draft, period, action, words, statement):
             asked.append(draft)
     if not asked:
         return
@@ -187,7 +211,7 @@ def _settle_unclear(
     if any(condition for draft, condition, _ in unclear if draft in asked):
         missing.append(f"no column says which rows '{conditions[:100]}' means")
     if any(timeless for draft, _, timeless in unclear if draft in asked) or not missing:
-        missing.append(f"no one column says when '{due.clock[:80]}' was")
+        missing.append(f"no one column says when '{words[:80]}' was")
     book.ask(
         f"Line {statement.line}: '{statement.source.quote}'. For {names}, "
         f"{' and '.join(missing)}. Which columns decide it?",
@@ -249,6 +273,8 @@ def _targets(
 
 def _action(text: str) -> RetentionAction:
     lowered = text.lower()
+    if re.search(rf"\b(?:not|never) (?:be )?(?:\w+ly )?{ACTION_WORDS}", lowered):
+        return "keep"
     for pattern, action in _ACTIONS:
         if re.search(pattern, lowered):
             return action

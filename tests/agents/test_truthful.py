@@ -48,6 +48,11 @@ def kept(design: Any, relation: str, words: str) -> None:
         ("Loans are deleted after 2 years, reservations after 90 days unless waiting.",
          "reservations"),
         ("Contracts are deleted after 2 years of inactivity.", "contracts"),
+        ("Expired reservations are deleted after 90 days.", "reservations"),
+        ("The loans of deleted members are deleted after 2 years.", "loans"),
+        ("The loans of deleted members are deleted after 2 years.", "members"),
+        ("Loans are deleted after 2 years; not those of good members.", "loans"),
+        ("Archived contracts are deleted after 2 years.", "contracts"),
     ],
 )  # fmt: skip
 def test_what_is_not_understood_removes_nothing(read: Any, text: str, relation: str) -> None:
@@ -75,10 +80,12 @@ def test_the_question_quotes_the_line(read: Any) -> None:
          "reservations", "reserved_at", "status = 'waiting'"),
         ("Reservations, unless status is waiting or ready, are deleted after 90 days.",
          "reservations", "reserved_at", "status IN ('waiting', 'ready')"),
-        ("Expired reservations are deleted after 90 days.",
+        ("Expired reservations are deleted 90 days after they were reserved.",
          "reservations", "reserved_at", "status <> 'expired'"),
-        ("Reservations are deleted after 90 days only if they are expired.",
+        ("Reservations are deleted 90 days after reservation only if they are expired.",
          "reservations", "reserved_at", "status <> 'expired'"),
+        ("Loans are deleted 2 years after they are returned.", "loans", "returned_on", None),
+        ("Returned loans are deleted after 2 years.", "loans", "returned_on", None),
         ("Loans are deleted 1 year after return.", "loans", "returned_on", None),
         ("Contracts are deleted 3 years after the contract ends (tax law).",
          "contracts", "ends_on", None),
@@ -96,6 +103,12 @@ def test_clocks_and_conditions_become_columns(
     assert retention is not None
     assert (retention.action, retention.assumed) == ("drop", False)
     assert (retention.clock_column, retention.hold) == (clock, hold)
+
+
+def test_a_ban_on_deleting_only_keeps(read: Any) -> None:
+    design = library(read, "## Retention\n- Loans must not be deleted for 10 years.\n")
+    retention = design.relation("loans").retention
+    assert (retention.period, retention.action) == ("P10Y", "keep")
 
 
 def test_a_date_of_birth_is_no_clock(read: Any) -> None:
