@@ -61,7 +61,9 @@ def _row(book: Book, item: RawField, known: Known) -> Iterator[FieldFact]:
         whole = stated_type(type_text)
         if whole is not None:
             fact.type = whole
-            if type_text.lower() in ("email", "phone", "e-mail"):
+            # A name that says so itself is classified by the entity it stands in.
+            kind = type_text.lower().replace("-", "")
+            if kind in ("email", "phone") and kind not in fact.name.replace("_", ""):
                 fact.classification = fact.classification or "personal"
         elif not read_values(type_text, fact):
             before = len(fact.notes)

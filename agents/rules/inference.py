@@ -92,6 +92,10 @@ def classification(name: str, entity: str, fact: FieldFact) -> Classification:
         return fact.classification
     words = set(name.split("_"))
     pairs = {"_".join(pair) for pair in zip(name.split("_"), name.split("_")[1:], strict=False)}
+    if entity.split("_")[-1] in lexicon.ORGANISATIONS and words & lexicon.ORGANISATION_DETAILS:
+        return "internal"
+    if lexicon.HEALTH_ENTITIES & set(entity.split("_")) and words & lexicon.HEALTH_DETAILS:
+        return "sensitive"
     for kind, marks in lexicon.CLASSIFIED:
         if name in marks or pairs & marks or (words & marks and name not in _HARMLESS):
             if fact.type == "boolean" or name.startswith(lexicon.BOOLEAN_PREFIXES):
@@ -102,7 +106,7 @@ def classification(name: str, entity: str, fact: FieldFact) -> Classification:
     return "internal"
 
 
-_HARMLESS = frozenset("pin_code email_template token_count health_status medication_name".split())
+_HARMLESS = frozenset("pin_code email_template token_count".split())
 
 
 def is_later(name: str, column_type: str) -> bool:

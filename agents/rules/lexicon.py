@@ -136,14 +136,43 @@ CURRENCIES = frozenset({"EUR", "CHF", "USD", "GBP", "NOK", "SEK", "DKK", "JPY", 
 CLASSIFIED: tuple[tuple[Classification, frozenset[str]], ...] = (
     ("secret", frozenset("password passphrase secret pin cvv token private_key api_key".split())),
     ("sensitive", frozenset(
-        "ssn passport diagnosis allergy religion ethnicity iban medication health biometric "
-        "fingerprint icd10 insurance_number national_id tax_id social_security criminal "
-        "disability sexual medical".split())),
+        "ssn passport diagnosis allergy allergen religion ethnicity iban medication health "
+        "biometric fingerprint icd icd10 icd_10 icd11 atc_code loinc_code snomed insurance_number "
+        "national_id tax_id social_security criminal disability sexual medical symptom symptoms "
+        "findings anamnesis comorbidity vaccination immunization blood_type blood_group "
+        "blood_pressure dosage medication_name health_status lab_value".split())),
     ("personal", frozenset(
         "email e_mail mail phone mobile telephone fax first_name last_name full_name surname "
         "given_name family_name middle_name birth_date birthday birthdate date_of_birth dob "
         "ip_address street recipient gender sex nationality".split())),
 )  # fmt: skip
+
+# Words in an entity's name that make it a record of somebody's health, and what such a record says
+# about them, by the words of its columns. Elsewhere these words are harmless.
+HEALTH_ENTITIES = frozenset(
+    """
+    allergy anamnesis diagnosis encounter consultation examination hospitalization hospitalisation
+    immunization immunisation lab laboratory medication prescription surgery symptom therapy
+    treatment triage vaccination vital vitals condition_record medical health
+    """.split()
+)
+HEALTH_DETAILS = frozenset(
+    """
+    substance severity reaction medication drug dose dosage strength finding findings reason
+    complaint description diagnosis symptom note notes comment value result abnormal assessment plan
+    summary outcome indication instruction instructions vaccine atc icd loinc body
+    """.split()
+)
+
+# Entities that are places or organisations: how to reach them is nobody's personal data.
+ORGANISATIONS = frozenset(
+    """
+    site branch warehouse store shop office location facility depot building plant department
+    company organisation organization clinic hospital school library hotel restaurant venue
+    pharmacy laboratory station terminal hub centre center headquarters agency institution
+    """.split()
+)
+ORGANISATION_DETAILS = frozenset("street phone telephone fax mobile".split())
 
 # Entities that are people: their plain `name` and `address` are personal too.
 PEOPLE = frozenset(

@@ -147,3 +147,55 @@ def test_rows_of_a_retention_table(read: Any) -> None:
     assert design.relation("loans").retention.clock_column == "returned_on"
     held = design.relation("reservations").retention
     assert (held.clock_column, held.hold) == ("reserved_at", "status = 'waiting'")
+
+
+def classes(design: Any, relation: str) -> dict[str, str]:
+    return {c.name: c.classification for c in design.relation(relation).columns}
+
+
+def test_health_is_sensitive_and_a_place_is_nobody(read: Any) -> None:
+    design = read(
+        """
+        ## Data
+        - **Branch**: name, street, phone (optional)
+        - **Warehouse**: code (unique), street
+        - **Customer**: name, street, phone
+        - **Vaccination**: customer, vaccine, reaction (optional), given on (date)
+        - **Lab result**: customer, loinc code, value (decimal), unit, abnormal (boolean)
+        - **Prescription**: customer, dose, medication name, issued on (date)
+        - **Product**: name, description, value (decimal)
+        """
+    )
+    assert {classes(design, "branches")[c] for c in ("street", "phone")} == {"internal"}
+    assert classes(design, "warehouses")["street"] == "internal"
+    assert {classes(design, "customers")[c] for c in ("street", "phone")} == {"personal"}
+    for relation, columns in (
+        ("vaccinations", ("vaccine", "reaction")),
+        ("lab_results", ("loinc_code", "value", "abnormal")),
+        ("prescriptions", ("dose", "medication_name")),
+    ):
+        found = classes(design, relation)
+        assert {found[c] for c in columns} == {"sensitive"}, found
+        assert found["customer_id"] == "internal"
+    assert {classes(design, "products")[c] for c in ("description", "value")} == {"internal"}
+
+
+def test_the_phone_of_a_site_in_a_table_of_fields(read: Any) -> None:
+    design = read(
+        """
+        ## Data
+        ### Site
+        | Field | Type | Required |
+        |---|---|---|
+        | name | text | yes |
+        | phone | phone | no |
+        ### Patient
+        | Field | Type | Required |
+        |---|---|---|
+        | phone | phone | no |
+        | reach | phone | no |
+        """
+    )
+    assert classes(design, "sites")["phone"] == "internal"
+    found = classes(design, "patients")
+    assert (found["phone"], found["reach"]) == ("personal", "personal")
