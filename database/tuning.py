@@ -212,6 +212,7 @@ class _Tuner:
                 relation=relation.name, index=candidate.index, ddl=statement.sql,
                 query=case.query.name, before_ms=case.now_ms, after_ms=case.now_ms, size_bytes=0,
                 build_seconds=0.0, used=False, kept=False, reason=built,
+                before_stopped=case.now_ms >= self._limit_ms,
             )  # fmt: skip
             self.trials[name, case.query.name] = trial
             return trial
@@ -225,7 +226,8 @@ class _Tuner:
         gain = 1 - after / case.now_ms if case.now_ms else 0.0
         change = f"{gain:.0%} faster" if gain >= 0 else f"{-gain:.0%} slower"
         reason = change if used else "the plan does not use it"
-        if case.now_ms >= _STATEMENT_SECONDS * 1000:
+        stopped = case.now_ms >= self._limit_ms
+        if stopped:
             reason += f" (without it the query was stopped after {case.now_ms / 1000:g} s)"
         if used and gain < GAIN:
             reason += f", which is less than the {GAIN:.0%} that an index must bring"
@@ -233,6 +235,7 @@ class _Tuner:
             relation=relation.name, index=candidate.index, ddl=statement.sql,
             query=case.query.name, before_ms=round(case.now_ms, 4), after_ms=round(after, 4),
             size_bytes=size, build_seconds=round(seconds, 3), used=used, kept=False, reason=reason,
+            before_stopped=stopped, after_stopped=after >= self._limit_ms,
         )  # fmt: skip
         self.trials[name, case.query.name] = trial
         self.report(
@@ -321,6 +324,11 @@ class _Tuner:
     def _helped(self, case: _Case) -> bool:
         return case.now_ms <= case.before_ms * (1 - GAIN)
 
+    @property
+    def _limit_ms(self) -> float:
+        """When a query is stopped."""
+        return min(self.budget.statement_seconds, _STATEMENT_SECONDS) * 1000
+
     # -- the server ----------------------------------------------------------------------------
 
     def _time(self, case: _Case) -> float:
@@ -343,7 +351,7 @@ class _Tuner:
                     least=2,
                 )
         except psycopg.errors.QueryCanceled:
-            return min(self.budget.statement_seconds, _STATEMENT_SECONDS) * 1000
+            return self._limit_ms
         case.slowest_place = first.index(max(first))
         # From now on with the draws that there was time for, so that like is compared with like.
         case.draws = case.draws[: len(first)]

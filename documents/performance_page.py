@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ..domain.findings import Failure
 from ..domain.measurement import QueryMeasurement
-from ..domain.naming import index_name
 from ..domain.workload import Sla
 from ..templates import render
 from .database_page import stamp
@@ -23,7 +22,7 @@ from .markdown import (
     size,
     table,
 )
-from .markdown import seconds as duration
+from .trials import trial_tables
 
 PAGE = "docs/operations/performance-tuning.md"
 
@@ -180,30 +179,9 @@ def _plans(dossier: Dossier) -> Md:
 
 
 def _trials(dossier: Dossier, link: Linker) -> Md:
-    rows = []
-    for trial in dossier.trials:
-        relation = dossier.design.find(trial.relation)
-        name = index_name(relation, trial.index) if relation else trial.index.name or ""
-        gain = trial.before_ms / trial.after_ms if trial.after_ms > 0 else 0.0
-        rows.append(
-            (
-                code(trial.ddl),
-                code(trial.query),
-                Md(milliseconds(trial.before_ms)),
-                Md(milliseconds(trial.after_ms)),
-                Md(f"{gain:.1f}×" if gain else "–"),
-                Md(size(trial.size_bytes)),
-                Md(duration(trial.build_seconds)),
-                Md("yes" if trial.used else "no"),
-                joined((Md("**kept**" if trial.kept else "dropped"), trial.reason), ": "),
-                link.evidence(dossier.evidence_for(f"trial:{name}")) or Md("–"),
-            )
-        )
-    headers = (
-        "Index", "Query", "Before", "After", "Gain", "Size", "Built in", "Used", "Outcome",
-        "Evidence",
-    )  # fmt: skip
-    return table(headers, rows, f"None was tried: {_why_nothing(dossier)}.")
+    if not dossier.trials:
+        return Md(f"None was tried: {_why_nothing(dossier)}.")
+    return trial_tables(dossier, link)
 
 
 def _why_nothing(dossier: Dossier) -> str:

@@ -51,7 +51,10 @@ class QueryMeasurement(Value):
 
 
 class IndexTrial(Value):
-    """One candidate index, really built, measured and kept or dropped."""
+    """One candidate index, really built, measured and kept or dropped.
+
+    A time that is `stopped` is the limit at which the server ended the query.
+    """
 
     relation: str
     index: Index
@@ -64,6 +67,8 @@ class IndexTrial(Value):
     used: bool
     kept: bool
     reason: str
+    before_stopped: bool = False
+    after_stopped: bool = False
 
 
 class TuningReport(Value):
