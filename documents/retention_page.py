@@ -19,6 +19,7 @@ _ACTIONS = {
     "anonymise": "anonymise",
     "archive": "archive, then delete",
 }
+_DELETE = re.compile(r'DELETE FROM (?:"((?:[^"]|"")+)"|(\w+))')
 _UNITS = {"Y": "year", "M": "month", "W": "week", "D": "day"}
 
 
@@ -58,6 +59,7 @@ def retention_page(dossier: Dossier) -> str:
     """The text of the page."""
     link = Linker(PAGE, dossier.ledger_path)
     report = report_of(dossier)
+    parents = goes_with(report)
     headers = ("Table", "Kept", "From", "Then", "Because", "Held back where", "Stated by")
     return render(
         "docs/retention.md.j2",
@@ -65,26 +67,55 @@ def retention_page(dossier: Dossier) -> str:
         stamp=stamp(dossier),
         plan=table(
             headers,
-            [_row(step) for step in report.steps],
+            [_row(step, parents.get(step.relation, ())) for step in report.steps],
             "Neither the PRD nor an assumption sets a period. Ask before anything is deleted.",
         ),
         assumed=any(step.assumed for step in report.steps),
+        holds=any(step.hold for step in report.steps),
         drill=_drill(report, dossier, link),
         steps=_steps(report),
         personal=_personal(dossier.design),
     )
 
 
-def _row(step: RetentionStep) -> tuple[str, ...]:
+def goes_with(report: RetentionReport) -> dict[str, tuple[str, ...]]:
+    """By relation, those whose steps delete rows of it, as rows that belong to theirs."""
+    found: dict[str, list[str]] = {}
+    for step in report.steps:
+        others = [match[1] or match[2] for sql in step.action_sql for match in [_DELETE.match(sql)]
+                  if match]  # fmt: skip
+        for name in (*others, *(name for name, _ in step.archive_more)):
+            name = name.replace('""', '"')
+            if name != step.relation and step.relation not in found.setdefault(name, []):
+                found[name].append(step.relation)
+    return {name: tuple(parents) for name, parents in found.items() if parents}
+
+
+def _row(step: RetentionStep, parents: tuple[str, ...]) -> tuple[str, ...]:
+    kept, then = inline(period_words(step.period)), Md(_ACTIONS[step.action])
+    because = inline(step.basis or step.reason or "–")
+    assumed = Md("**assumed**" if step.assumed else "PRD")
+    if parents and step.action == "keep":
+        # It has no time of its own, but its rows do not outlive those that they belong to.
+        kept, then = Md(f"as long as its {codes(parents)}"), Md("deleted with them")
+        because = Md(f"its rows go with the rows of {codes(parents)} that they belong to")
+    elif parents:
+        then = Md(f"{then}; also deleted with its {codes(parents)}")
     return (
         code(step.relation),
-        inline(period_words(step.period)),
+        kept,
         code(step.clock_column or "") or Md("–"),
-        Md(_ACTIONS[step.action]),
-        inline(step.basis or step.reason or "–"),
+        then,
+        because,
         code(step.hold or "") or Md("–"),
-        Md("**assumed**" if step.assumed else "PRD"),
+        assumed,
     )
+
+
+_DRILLED = (
+    "Table", "Run for", "Rows", "Due", "On hold", "Waiting", "Touched", "Others untouched",
+    "Passed",
+)  # fmt: skip
 
 
 def _drill(report: RetentionReport, dossier: Dossier, link: Linker) -> Md:
@@ -95,17 +126,16 @@ def _drill(report: RetentionReport, dossier: Dossier, link: Linker) -> Md:
     evidence = link.evidence(dossier.evidence_for("retention"))
     server = dossier.server_name or "a private server"
     head = joined((f"Each step ran on rows of known age on {server}.", evidence))
-    headers = (
-        "Table",
-        "Run for",
-        "Rows",
-        "Due",
-        "On hold",
-        "Touched",
-        "Others untouched",
-        "Passed",
-    )
-    rows = [_proof_row(proof) for proof in report.proofs]
+    waits = any(proof.waiting for proof in report.proofs)
+    if waits:
+        head = Md(f"{head} Rows that wait are old enough, but other rows still refer to them.")
+    holds = any(step.hold for step in report.steps) or any(p.held for p in report.proofs)
+    shown = {"On hold": holds, "Waiting": waits}
+    headers = [name for name in _DRILLED if shown.get(name, True)]
+    rows = [
+        [cell for name, cell in zip(_DRILLED, _proof_row(proof), strict=True) if name in headers]
+        for proof in report.proofs
+    ]
     return Md(f"{head}\n\n{table(headers, rows)}")
 
 
@@ -117,6 +147,7 @@ def _proof_row(proof: RetentionProof) -> tuple[str, ...]:
         Md(f"{proof.rows:,}"),
         Md(f"{proof.due:,}"),
         Md(f"{proof.held:,}"),
+        Md(f"{proof.waiting:,}"),
         Md(f"{proof.affected:,}"),
         Md("yes" if proof.untouched else NOT_MEASURED if not proof.rows else "**no**"),
         passed,

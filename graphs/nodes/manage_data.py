@@ -121,9 +121,10 @@ def _retention_claim(outcome: RetentionReport) -> tuple[str, Outcome]:
     idle = [proof.relation for proof in acting if not proof.conclusive]
     if idle:
         return f"No row was due in the retention drill for {', '.join(idle)}.", "not_proved"
+    stayed = "newer or on hold" if any(proof.held for proof in acting) else "newer"
     return (
         f"{len(acting)} retention rules were drilled on rows of known age: what was due went, "
-        "what was newer or on hold stayed.",
+        f"what was {stayed} stayed.",
         "passed",
     )
 

@@ -10,7 +10,7 @@ from jinja2 import UndefinedError
 from markdown_it import MarkdownIt
 
 from a13.documents import Dossier, document_paths, write_documents
-from a13.documents.retention_page import period_words
+from a13.documents.retention_page import goes_with, period_words
 from a13.documents.write import tidy, write_pages
 from a13.domain.apply import (
     ApplyPlan,
@@ -22,7 +22,9 @@ from a13.domain.apply import (
 )
 from a13.domain.design import Design
 from a13.domain.findings import Failure
-from a13.domain.measurement import DrillReport, DrillStep
+from a13.domain.measurement import DrillReport, DrillStep, IndexTrial
+from a13.domain.recovery import RetentionReport, RetentionStep
+from a13.domain.reports import TuningHistory
 from a13.domain.requirements import Citation, Requirement
 from a13.templates import render
 
@@ -146,9 +148,60 @@ def test_the_performance_page_names_its_conditions(rich: Dossier) -> None:
     page = write_pages(rich)["docs/operations/performance-tuning.md"]
     assert "PostgreSQL 18.6 (2 cores, 8.0 GiB) with 1,000 rows in 1 table" in page
     assert "| `never_run` | p95 &lt; 50 ms with 20 clients | – |" in page
-    assert "failed: 42P01 does not exist" in page
+    assert "**✗ failed**: 42P01 does not exist" in page
     assert "**yes**" in page
     assert "66.7×" in page
+
+
+def _trial(rich: Dossier, name: str, **more: object) -> IndexTrial:
+    first = rich.trials[0]
+    index = first.index.model_copy(update={"name": name})
+    return first.model_copy(update={"index": index, "ddl": f"CREATE INDEX {name} …", **more})
+
+
+def _tuned(rich: Dossier, *stated: str) -> Dossier:
+    """A dossier with three trials and a record of tuning for each count that is stated."""
+    trials = (
+        _trial(rich, "ix_a", kept=False, reason="97% faster", after_ms=1, size_bytes=9_000_000),
+        _trial(rich, "ix_b", reason="98% faster", before_stopped=True, before_ms=5000),
+        _trial(rich, "ix_a", kept=False, used=False, reason="the plan does not use it"),
+    )
+    step = next(record for record in rich.records if record.step == "index_tuning")
+    rounds = tuple(
+        step.model_copy(
+            update={"id": f"E-01{n:02d}", "attempt": n, "facts": (("trials", stated[n - 1]),)}
+        )
+        for n in range(1, len(stated) + 1)
+    )
+    others = tuple(record for record in rich.records if record.step != "index_tuning")
+    return rich.model_copy(
+        update={
+            "tuning": TuningHistory(trials=trials),
+            "records": (*others, *rounds),
+            "evidence": (("tuning", rounds[-1].id),),
+        }
+    )
+
+
+def test_each_trial_stands_under_the_record_of_its_round(rich: Dossier) -> None:
+    page = write_pages(_tuned(rich, "2", "1"))["docs/operations/performance-tuning.md"]
+    first, second = page.split("### Round 1")[1].split("## What would")[0].split("### Round 2")
+    assert "E-0101" in first and "E-0102" not in first
+    assert "E-0102" in second and "E-0101" not in second
+    assert "CREATE INDEX ix_b" in first and "CREATE INDEX ix_b" not in second
+    assert "stopped after 5 s" in first
+    assert "≥ " in first
+    assert "dropped: 97% faster; `ix_b` was kept: smaller" in first
+    assert "dropped: the plan does not use it |" in second
+
+
+@pytest.mark.parametrize("stated", [("2", "2"), ("", "1"), ("x", "3")])
+def test_where_rounds_are_not_known_all_records_stand_for_all_trials(
+    rich: Dossier, stated: tuple[str, ...]
+) -> None:
+    page = write_pages(_tuned(rich, *stated))["docs/operations/performance-tuning.md"]
+    assert "### Round" not in page
+    assert "Shown by [E-0101](../../evidence/ledger.jsonl), [E-0102]" in page
 
 
 def test_a_missed_sla_without_trials_is_not_passed_over(rich: Dossier) -> None:
@@ -256,3 +309,42 @@ def test_tidy_leaves_code_blocks_alone() -> None:
 def test_a_template_without_a_value_is_an_error() -> None:
     with pytest.raises(UndefinedError):
         render("docs/database.md.j2", title="only")
+
+
+def test_rows_that_go_with_a_parent_are_not_kept_for_ever(rich: Dossier) -> None:
+    steps = (
+        RetentionStep(relation="lines", classification="internal", action="keep", reason="Kept."),
+        RetentionStep(relation='odd "x"', classification="internal", action="keep"),
+        RetentionStep(relation="rooms", classification="internal", action="keep"),
+        RetentionStep(
+            relation="orders",
+            classification="internal",
+            action="drop",
+            period="P7Y",
+            clock_column="placed_at",
+            assumed=False,
+            action_sql=(
+                "DELETE FROM lines WHERE (order_id) IN (SELECT id FROM orders t0 WHERE true)",
+                'DELETE FROM "odd ""x""" WHERE true',
+                "DELETE FROM orders t0 WHERE true",
+            ),
+        ),
+    )
+    report = RetentionReport(steps=steps)
+    assert goes_with(report) == {"lines": ("orders",), 'odd "x"': ("orders",)}
+    other = rich.model_copy(update={"retention": report})
+    page = write_pages(other)["docs/operations/retention.md"]
+    assert "| `lines` | as long as its `orders` | – | deleted with them |" in page
+    assert "| `rooms` | for ever | – | keep |" in page
+    assert "knows no legal hold" in page
+
+
+def test_holds_are_shown_only_where_there_are_any(rich: Dossier) -> None:
+    page = write_pages(rich)["docs/operations/retention.md"]
+    assert rich.retention is not None
+    assert ("| On hold |" in page) == any(step.hold for step in rich.retention.steps)
+    free = tuple(step.model_copy(update={"hold": None}) for step in rich.retention.steps)
+    proofs = tuple(proof.model_copy(update={"held": 0}) for proof in rich.retention.proofs)
+    report = rich.retention.model_copy(update={"steps": free, "proofs": proofs})
+    page = write_pages(rich.model_copy(update={"retention": report}))
+    assert "On hold" not in page["docs/operations/retention.md"]
