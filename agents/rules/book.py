@@ -119,6 +119,8 @@ class Statement:
     heading: str = ""
     cells: tuple[tuple[str, str], ...] = ()
     elements: list[str] = field(default_factory=list)
+    # The clauses that a rule was read from; clauses of one statement share the list.
+    understood: list[str] = field(default_factory=list)
     read: bool = False
     about_data: bool = True
     # True for what only leads to other sentences: neither a requirement nor unread.

@@ -72,7 +72,10 @@ def draft_of(book: Book, vocabulary: Vocabulary, statement: Statement) -> Draft 
 
 
 def _clause(draft: Draft, statement: Statement, clause: str) -> bool:
-    if not clause or re.search(r"\bif\b|\bunless\b|\bwhen\b|\bsum of\b|\bwithin\b", clause, re.I):
+    # "for children under 14" tells when a field is given, and compares nothing.
+    if not clause or re.match(r"(?:only |but )?(?:for|in case)\b", clause, re.I):
+        return False
+    if re.search(r"\bif\b|\bunless\b|\bwhen\b|\bsum of\b|\bwithin\b", clause, re.I):
         return False
     for pattern, operator in _COMPARE:
         match = pattern.search(clause)
@@ -95,6 +98,8 @@ def _compare(
     draft: Draft, statement: Statement, left: str, operator: str, right_text: str, clause: str
 ) -> bool:
     kind = family(draft.columns[left].type)
+    if any(left in key.columns for key in draft.foreign_keys) and operator not in ("=", "<>"):
+        return False
     number = re.match(r"\s*(-?\d[\d,]*(?:\.\d+)?)\b", right_text)
     if number and kind in ("integer", "numeric", "float"):
         value = number_of(number[1].lstrip("-"))

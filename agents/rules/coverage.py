@@ -69,6 +69,7 @@ def requirements_of(book: Book, vocabulary: Vocabulary) -> tuple[Requirement, ..
             merged[(statement.requirement, statement.block)] = statement
             continue
         if statement.read:
+            _unread_clauses(book, vocabulary, statement)
             entries.append(
                 (statement.line, "", statement.kind, statement.text, statement.elements,
                  statement.about_data, statement)
@@ -119,6 +120,18 @@ def _not_beyond(book: Book, statement: Statement) -> None:
     statement.elements.clear()
     statement.beyond = True
     book.unread.append(Unread(line=statement.line, text=statement.text[:200], reason=reason))
+
+
+def _unread_clauses(book: Book, vocabulary: Vocabulary, statement: Statement) -> None:
+    """List what a sentence of relationships says behind a semicolon and no reader understood."""
+    if statement.kind != "relationship" or "; " not in statement.text:
+        return
+    for clause in statement.text.split("; ")[1:]:
+        if clause in statement.understood or vocabulary.mentions(clause):
+            continue
+        book.unread.append(
+            Unread(line=statement.line, text=clause[:200], reason="no fact found")
+        )
 
 
 def _unread_latency(book: Book, statement: Statement) -> None:

@@ -258,7 +258,8 @@ def _starts_clause(text: str, mention: Mention, gap: str) -> bool:
         re.match(
             r"\s+(?:is|are|has|have|can|may|must|belongs?|contains?|holds?|consists?|appears?|"
             r"refers?|"
-            r"includes?|comes|gets)\b", after, re.I,
+            r"includes?|comes|gets)\b|\s+[a-z]{3,20}s\s+(?:many|several|multiple|one|an?|various|"
+            r"any|some|the|to|in|on|by|for)\b", after, re.I,
         )
     )  # fmt: skip
 

@@ -158,6 +158,7 @@ def _read_clause(
         for reader in (*conditions.READERS, *comparisons.READERS):
             reader(book, vocabulary, clause)
     if clause.read and clause is not statement:
+        statement.understood.append(clause.text)
         statement.read, statement.kind = True, clause.kind
 
 

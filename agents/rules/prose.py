@@ -94,7 +94,8 @@ def read_prose(book: Book, raw: list[RawField], *, loose: bool) -> None:
         pieces = [text for _, text in field_pieces(body)]
         if not is_field_list(body, least=1):
             continue
-        own = [p for p in pieces if not _MANY.match(p) and not _is_thing(p, subjects)]
+        own = [p for p in pieces if not _MANY.match(p) and not _is_thing(p, subjects)
+               and not _tells(p, subjects)]  # fmt: skip
         # "Each loan has a due date" is enough; "a page has a header" is not.
         sure = bool(re.match(r"\s*(?:each|every)\b", statement.text, re.I))
         thin = not own or (len(pieces) < 2 and not sure)
@@ -107,6 +108,19 @@ def read_prose(book: Book, raw: list[RawField], *, loose: bool) -> None:
             raw.append(RawField(key, statement.line, piece))
         if own and len(own) == len(pieces):
             statement.serve("attribute", f"relation:{relation_name(key)}")
+
+
+def _tells(piece: str, subjects: set[str]) -> bool:
+    """True for a clause that is no attribute: "an author writes many titles"."""
+    bare = re.sub(r"\([^()]{0,400}\)", " ", piece)
+    bare = re.sub(r"^\s*(?:an?|the|its|their)\s+", "", bare, flags=re.I)
+    bare = re.split(r":| — | – |=", bare)[0]
+    words = bare.split()
+    if len(words) > 4 and not re.match(r"(?i)whether\b|(?:number|date|time|name) of\b", bare):
+        return True
+    if re.search(r"\b(?:many|several|multiple|matters?|counts|is|are)\b", bare, re.I):
+        return not re.match(r"(?i)whether\b", bare)
+    return len(words) > 2 and entity_key(words[0]) in subjects and words[1].endswith("s")
 
 
 def _is_thing(piece: str, subjects: set[str]) -> bool:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from .book import SectionRole
-from .fields import is_field_list
+from .fields import is_field_list, stated_type
 from .markdown import (
     Block,
     Bullets,
@@ -95,6 +95,12 @@ def is_field_bullets(block: Block) -> bool:
     return likely * 2 > len(block.items)
 
 
+def is_typed_field(text: str) -> bool:
+    """True for a name with a type: "note: text" is a field, "Note: see below" is not."""
+    typed = re.match(r"\s*([\w ]{1,60}?)\s*[:(]\s*([A-Za-z][\w ]{0,30})", text)
+    return bool(typed and len(typed[1].split()) <= 5 and stated_type(typed[2].strip()))
+
+
 def looks_like_field(raw: str) -> bool:
     """True for an item such as "`email` (text, unique)", "name: text" or "total amount"."""
     text = plain(raw).strip()
@@ -103,6 +109,8 @@ def looks_like_field(raw: str) -> bool:
     head = re.split(r":| — | – | - |\(|,|→|->", text)[0].strip()
     if not head or len(head.split()) > 5 or REQUIREMENT_ID.match(head):
         return False
+    if is_typed_field(text):
+        return True
     if re.match(
         r"(?i)(?:has|belongs|contains|each|every|must|one|many|when|if|a|an|the|no|"
         r"relationships?|rules?|constraints?|notes?|indexes|references)\b",

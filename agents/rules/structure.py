@@ -38,6 +38,7 @@ from .recognise import (
     has_fields,
     is_field_bullets,
     is_one_field,
+    is_typed_field,
     looks_like_field,
     with_captions,
 )
@@ -170,10 +171,9 @@ class Structure:
         self._say(block.text, block.line, level)
 
     def _item(self, item: Item, level: Level, requirement: str = "") -> None:
-        mark = leading_mark(item.text)
+        mark, text = leading_mark(item.text), plain(item.text)
         if mark and role_of(mark[0]) == "skip" and len(mark[0]) < 60 and mark[1].strip(" :"):
             return
-        text = plain(item.text)
         found = REQUIREMENT_ID.match(text.strip())
         if level.role == "questions":
             self._state(" ".join(text.split()), item.line, level)
@@ -277,7 +277,8 @@ class Structure:
 
     def _plain_item(self, item: Item, text: str, level: Level) -> bool:
         """`Customer: name, email` or `Customer (name, email)` without bold type."""
-        if level.role != "data" and not (self.loose and level.role in ("other", "requirements")):
+        allowed = level.role == "data" or (self.loose and level.role in ("other", "requirements"))
+        if not allowed or (text[:1].islower() and is_typed_field(text)):
             return False
         match = re.match(
             r"\s*([A-Z][\w &/-]{0,60}?|[a-z_]{2,40})\s*(?:[:：]| [—–-] )\s*(\S.*)$", text, re.DOTALL

@@ -130,3 +130,30 @@ def test_an_objective_of_some_people_is_for_their_operations_only(read: Any) -> 
     )
     slas = {q.requirement: q.sla and q.sla.target_ms for q in design.workload}
     assert slas == {"FR-1": 1000.0, "FR-2": None}
+
+
+def columns(design: Any, name: str) -> dict[str, Any]:
+    return {c.name: c for r in design.relations if r.name == name for c in r.columns}
+
+
+def test_fields_below_a_heading_are_its_fields(read: Any) -> None:
+    design = read("# T\n\n## Customer\n\n- name: text, required\n- note: text\n")
+    assert [r.name for r in design.relations] == ["customers"]
+    assert {"name", "note"} <= set(columns(design, "customers"))
+
+
+def test_many_on_both_sides_is_an_association_and_no_text(read: Any) -> None:
+    design = read(
+        "# L\n## Data\n- **Title**: isbn (unique), name\n- **Author**: name, born on\n\n"
+        "A title has many authors, and an author writes many titles; the order matters.\n"
+    )
+    assert [r.name for r in design.relations] == ["titles", "authors", "title_authors"]
+    assert set(columns(design, "titles")) == {"id", "isbn", "name"}
+    assert "the order matters" in unread(design)
+
+
+def test_a_comment_on_a_reference_compares_nothing(read: Any) -> None:
+    design = read("# L\n## Data\n- **Member**: name, guardian (Member; for children under 14)\n")
+    (members,) = design.relations
+    assert members.checks == ()
+    assert columns(design, "members")["guardian_id"].nullable
