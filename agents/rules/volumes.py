@@ -1,8 +1,10 @@
 """Volumes: "50,000 customers", "10 million orders per year", "2.3 lines per order".
 
-Policy: a rate counts one year, unless a horizon is stated beside it or in the section, or the
-relation keeps its rows for several years and then removes them. A rate and a size for one
-relation: the size holds. Two sizes that differ are a question, and the larger is used.
+Policy: a volume is what there is now; a growth beside it is noted as an assumption and not added.
+A rate counts one year, unless a horizon is stated beside it or in the section, or the relation
+keeps its rows for several years and then removes them. A rate and a size for one relation: the
+size holds. Two sizes that differ are a question, and the larger is used. In prose a small number
+counts only where it stands beside its entity and sets no limit.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ _NUMBER = re.compile(
     r"(?<![\w.,-])(?:~|≈|about |around |approx\.? |up to )?\s?(" + NUMBER + r")(?!\s?%|[\w-])", re.I
 )
 _RATE = re.compile(
-    r"^[^.;|]{0,40}?(?:per|a|an|each|every|/)\s?(year|annum|yr|month|week|day|hour)\b|"
-    r"^[^.;|]{0,30}?\b(yearly|annually|monthly|weekly|daily)\b",
+    r"^(?:(?!\bgrow|\bincreas|\bplus\b)[^.;|\d]){0,40}?(?:\b(?:per|a|an|each|every)|/)\s?(year|annum|yr|month|week|day|hour)\b|"
+    r"^(?:(?!\bgrow|\bincreas|\bplus\b)[^.;|\d]){0,30}?\b(yearly|annually|monthly|weekly|daily)\b",
     re.I,
 )
 _ADVERB = {"yearly": 1, "annually": 1, "monthly": 12, "weekly": 52, "daily": 365}
@@ -33,7 +35,33 @@ _HORIZON = re.compile(
 )  # fmt: skip
 _ORDINAL = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
 _FRACTION = re.compile(
-    r"\b(?:one|1) in (\w+) (?=[a-z])|(\d{1,3})\s?% of (?:all |the )?(?=[a-z])", re.I
+    r"\b(?:one|1) in (\w+) (?:of )?(?:all |the |our )*(?=[a-z])|"
+    r"(\d{1,3}(?:\.\d+)?)\s?(?:%|percent) of (?:all |the |our )*(?=[a-z])", re.I
+)
+_GROWTH = re.compile(
+    r"(?:\b(?:grow\w*|increas\w*|ris(?:es|ing))\b[^.;|\d]{0,20}|"
+    r"\b(?:plus|another|additional)\s+(?:about |around )?|\+\s?)$",
+    re.I,
+)
+# "three sites": a number in words, or a small one, right before the entity.
+_SMALL = re.compile(
+    r"(?<![\w.,-])(?:about |around |some |~ ?)?"
+    r"(two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|"
+    r"fifty|sixty|ninety|[2-9]|[1-9]\d)\s+$",
+    re.I,
+)
+_LIMIT_BEFORE = re.compile(
+    r"\b(?:up to|at most|at least|max(?:imum|\.)?|no more than|fewer than|less than|more than|over|"
+    r"under|within|every|each|per|first|last|next|top|latest|exactly|only|between|to|or|than|"
+    r"limit\w*|of|these|those|after|before|for|one)\s+$",
+    re.I,
+)
+# "Members have two loans": a number of each, not of all.
+_OWNED = re.compile(r"\b(?:with|has|have|had|holds?|gets?|gives?|needs?|takes?|in|on)\b", re.I)
+_LIMIT_AFTER = re.compile(
+    r"\s*(?:\([^()]*\)\s*)?(?:per|each|apiece|every|at a time|at once|an?\b|in parallel|max\w*|"
+    r"concurrent\w*|at the same time|in a row)\b|\s*/|['’]",
+    re.I,
 )
 ENORMOUS = 10**12
 
@@ -106,6 +134,9 @@ class Volumes:
         served = False
         growth = False
         for title, cell in statement.cells[1:]:
+            if (share := self._share(cell, key)) is not None:
+                served |= self._add(key, _Size(share[0], statement, False, 0, 3, share[1]))
+                continue
             match = _NUMBER.search(cell)
             if match is None:
                 continue
@@ -115,7 +146,12 @@ class Volumes:
                 continue
             per = self._per_entity(cell[match.end() :])
             if served and (growth or "growth" in title or rate):
+                if "growth" in title:
+                    self._grows(key)
                 continue
+            later = _NUMBER.search(cell, match.end())
+            if later and _GROWTH.search(cell[: later.start(1)]):
+                self._grows(key)
             growth = "growth" in title
             horizon = _horizon_in(cell[match.end() :]) if rate else 0
             served |= self._add(
@@ -128,10 +164,14 @@ class Volumes:
         mentions = self.vocabulary.mentions(text)
         if not mentions:
             return False
-        served = False
+        served, text = self._fraction(statement, mentions) if strong else (False, text)
         for match in _NUMBER.finditer(text):
             number = number_of(match[1])
             if number is None or (not strong and number < 100):
+                continue
+            sized = [m for m in mentions if m.end <= match.start() and m.key in self.sizes]
+            if sized and _GROWTH.search(text[: match.start(1)]):
+                self._grows(sized[-1].key)
                 continue
             after = next((m for m in mentions if m.start >= match.end()), None)
             gap = text[match.end() : after.start] if after else ""
@@ -160,15 +200,64 @@ class Volumes:
                 of,
             )
             served |= self._add(after.key, size)
-        fraction = _FRACTION.search(text) if strong and not served else None
-        if fraction is not None and len(mentions) >= 2:
-            parts = number_of(fraction[1] or "")
-            share = 1 / parts if parts else int(fraction[2] or 0) / 100
-            if 0 < share < 1:
-                served = self._add(
-                    mentions[1].key, _Size(share, statement, False, 0, 2, mentions[0].key)
-                )
+        return self._small(statement, text, mentions) or served
+
+    def _fraction(self, statement: Statement, mentions: list[Mention]) -> tuple[bool, str]:
+        """ "one in five messages has an attachment", "fines: 1 in 20 loans"; the text without."""
+        text = statement.text
+        served = False
+        for match in _FRACTION.finditer(text):
+            whole = next((m for m in mentions if m.start == match.end()), None)
+            if whole is None:
+                continue
+            before = next((m for m in reversed(mentions) if m.end <= match.start()), None)
+            if before is not None and not _HEADS.fullmatch(text[before.end : match.start()]):
+                before = None
+            part = before or next((m for m in mentions if m.start >= whole.end), None)
+            if part is not None and (share := _share_of(match)):
+                served |= self._add(part.key, _Size(share, statement, False, 0, 2, whole.key))
+        # The numbers of a share are no sizes, whether or not its part is known.
+        return served, _FRACTION.sub(lambda m: " " * len(m[0]), text)
+
+    def _share(self, cell: str, key: str) -> tuple[float, str] | None:
+        """The share and its whole, for a cell like "about 1 in 20 loans"."""
+        match = _FRACTION.search(cell)
+        if match is None:
+            return None
+        whole = next((m for m in self.vocabulary.mentions(cell) if m.start == match.end()), None)
+        share = _share_of(match)
+        return (share, whole.key) if whole and whole.key != key and share else None
+
+    def _small(self, statement: Statement, text: str, mentions: list[Mention]) -> bool:
+        """ "three sites and 38 practitioners": small numbers that stand beside their entity."""
+        if statement.role not in ("overview", "volume"):
+            return False
+        served = False
+        # "an out-patient clinic" names no patient.
+        owner = next((m.end for m in mentions if text[m.start - 1 : m.start] != "-"), 0)
+        for mention in mentions:
+            match = _SMALL.search(text[: mention.start])
+            if (
+                match is None or not mention.plural or mention.key in self.sizes
+                or _LIMIT_BEFORE.search(text[: match.start()])
+                or _LIMIT_AFTER.match(text, mention.end)
+                or _OWNED.search(text, owner, match.start())
+            ):  # fmt: skip
+                continue
+            number = number_of(match[1])
+            if number:
+                rank = 2 if statement.role == "volume" else 0
+                served |= self._add(mention.key, _Size(number, statement, False, 0, rank))
         return served
+
+    def _grows(self, key: str) -> None:
+        name = self.book.drafts[key].name
+        self.book.assume(
+            f"{name}: the volume is that of today",
+            "The PRD states a growth beside it; it is not added, as no date of measurement is "
+            "stated.",
+            relation_ref(self.book.drafts[key]),
+        )
 
     def _per_entity(self, tail: str) -> str:
         match = re.match(r"[^.;|,]{0,30}?\bper\s+(.{1,40})", tail, re.I)
@@ -193,6 +282,8 @@ class Volumes:
         draft = self.book.drafts[key]
         best = max(size.rank for size in sizes)
         chosen = [size for size in sizes if size.rank == best]
+        if any(not size.per_year for size in chosen):
+            chosen = [size for size in chosen if not size.per_year]
         rows: list[tuple[int, _Size]] = []
         for size in chosen:
             count = size.rows
@@ -250,6 +341,16 @@ class Volumes:
             relation_ref(draft),
         )  # fmt: skip
         return max(1, min(years, 100))
+
+
+_HEADS = re.compile(r"\s*(?:[:=(|–—-]|are|is)\s*(?:about |around |some |roughly |~ ?)?", re.I)
+
+
+def _share_of(match: re.Match[str]) -> float:
+    """The share that a fraction states, 0.0 where it is none."""
+    parts = number_of(match[1] or "")
+    share = 1 / parts if parts else float(match[2] or 0) / 100
+    return share if 0 < share < 1 else 0.0
 
 
 def _rate(tail: str) -> int:

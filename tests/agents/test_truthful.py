@@ -199,3 +199,63 @@ def test_the_phone_of_a_site_in_a_table_of_fields(read: Any) -> None:
     assert classes(design, "sites")["phone"] == "internal"
     found = classes(design, "patients")
     assert (found["phone"], found["reach"]) == ("personal", "personal")
+
+
+def rows(design: Any) -> dict[str, int | None]:
+    return {r.name: r.volume.rows if r.volume else None for r in design.relations}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- 200,000 loans, growing by 120,000 a year",
+        "- Loans: 200,000, growing by 120,000 a year",
+        "| What | How many |\n|---|---|\n| Loans | 200,000, growing by 120,000 a year |",
+        "| What | How many |\n|---|---|\n| Loans | 200,000 (plus 120,000 per year) |",
+        "| What | Now | Growth |\n|---|---|---|\n| Loans | 200,000 | 120,000 a year |",
+    ],
+)
+def test_growth_is_not_added_to_what_there_is_now(read: Any, text: str) -> None:
+    design = library(read, f"## Volumes\n{text}\n")
+    assert rows(design)["loans"] == 200_000
+    assert any("loans: the volume is that of today" in a.text for a in design.assumptions)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- 20,000 loans\n- Reservations: about 1 in 20 loans",
+        "- 20,000 loans\n- about one in twenty loans has a reservation",
+        "- 20,000 loans\n- 5% of the loans have a reservation",
+        "| What | Rows |\n|---|---|\n| Loans | 20,000 |\n| Reservations | about 1 in 20 loans |",
+    ],
+)
+def test_a_share_of_another_relation(read: Any, text: str) -> None:
+    found = rows(library(read, f"## Volumes\n{text}\n"))
+    assert (found["loans"], found["reservations"]) == (20_000, 1_000)
+
+
+def test_a_share_without_a_part_is_no_volume(read: Any) -> None:
+    found = rows(library(read, "## Volumes\n- about 1 in 20 loans is late\n"))
+    assert found["loans"] is None
+
+
+def test_small_numbers_of_a_summary(read: Any) -> None:
+    text = """
+        # Library
+        ## Summary
+        {}
+        ## Data
+        - **Site**: name
+        - **Room**: site, name
+        - **Member**: name
+        """
+    said = "A non-member library with three sites, 38 rooms and about 24,000 members."
+    found = rows(read(text.format(said)))
+    assert found == {"sites": 3, "rooms": 38, "members": 24_000}
+    for limits in (
+        "Sites have four rooms each, members book up to 3 rooms, and two rooms per day at most.",
+        "Each site has two rooms and five members.",
+        "Members book three rooms at a time.",
+    ):
+        assert set(rows(read(text.format(limits))).values()) == {None}
