@@ -25,6 +25,20 @@ _RULE = re.compile(
     r"than|exactly|unless|limit\w*|"
     r"sum of|expires?|nobody|always|forgiven)\b", re.I,
 )  # fmt: skip
+# What is said about a field and asks for something; anything else describes it.
+_ASKS = re.compile(
+    r"^(?:not|no|within|before|after|until|when|if|up to|max\w*|min\w*|same|different|valid|"
+    r"exactly|either|longer|shorter|more|less|in the)\b|"
+    r"\b(?:future|past|unique|must|should|shall|regardless|case|between|format|pattern|regex|"
+    r"starts? with|ends? with|begins? with|multiple of|negative|positive|greater|required|"
+    r"mandatory|immutable|unchanged|changes?|changed|validated|computed|calculated|derived|"
+    r"increment\w*|encrypted|hashed|references?|default)\b|[<>=≥≤]|(?<![\w.])\d", re.I,
+)  # fmt: skip
+_STANDARD = re.compile(r"\b(?:ISO|RFC|IEC|EN|DIN|IETF BCP)[ -]?\d[\d-]*|\bE\.164", re.I)
+_CLOCK = re.compile(
+    r"\b(?:not |never )?in the (?:future|past)\b|\b(?:before|after|until|not later than|no later "
+    r"than) (?:today|now|the current date)\b", re.I,
+)  # fmt: skip
 # How the product is run is no matter of the design: "availability: 99.5 % per month".
 _OPERATION = re.compile(r"\b(?:availability|uptime)\b.{0,40}\d|\bstored in the (?:eu|us)\b", re.I)
 _OUTSIDE = re.compile(
@@ -223,7 +237,7 @@ def _unread(book: Book, vocabulary: Vocabulary, statement: Statement) -> None:
     if statement.role not in DATA_ROLES or statement.role == "recovery":
         return
     text = statement.text.strip()
-    if statement.column and not _RULE.search(text) and not re.search(r"\bmust\b|[<>=]", text):
+    if statement.column and not _RULE.search(text) and not _ASKS.search(_STANDARD.sub("", text)):
         draft = book.drafts.get(statement.subject)
         column = draft.columns.get(statement.column) if draft else None
         if column is not None:
@@ -239,7 +253,9 @@ def _unread(book: Book, vocabulary: Vocabulary, statement: Statement) -> None:
         return
     if _OPERATION.search(text) and not vocabulary.mentions(text):
         return
-    if _RULE.search(text):
+    if _CLOCK.search(text):
+        reason = "it depends on the time of writing, which is left to the application"
+    elif _RULE.search(text) or statement.column:
         reason = "a rule that is not enforced by the design"
     elif vocabulary.mentions(text) or re.search(r"\d", text):
         reason = "no fact found"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...domain.design import Check, ForeignKey, Unique
+from ...domain.design import Check, ForeignKey, Unique, Unread
 from ...domain.identifiers import MAX_BYTES, RESERVED, shorten, snake_case
 from ...domain.requirements import Citation
 from . import lexicon
@@ -45,6 +45,7 @@ class Drafter:
         self.links: list[Link] = []
         self.pending: list[PendingUnique] = []
         self._later: list[str] = []
+        self._open: list[str] = []
         for item in raw:
             book.entities[item.entity].fields.extend(read_raw(book, item, vocabulary.key))
         for key, entity in book.entities.items():
@@ -55,6 +56,12 @@ class Drafter:
             self._primary_key(key, entity)
         for key, entity in book.entities.items():
             self._columns(key, entity)
+        if self._open:
+            book.assume(
+                f"{len(self._open)} fields that are not marked as required may be empty: "
+                + ", ".join(self._open[:12]),
+                "Other fields of the same list or table are marked as required.",
+            )
         if self._later:
             book.assume(
                 f"{len(self._later)} times of later events may be empty: "
@@ -203,6 +210,7 @@ class Drafter:
     def _columns(self, key: str, entity: EntityFact) -> None:
         draft = self.book.drafts[key]
         primary: list[str] = []
+        self._unmarked(draft, entity)
         for fact in entity.fields:
             target = self._target(key, fact)
             is_key = fact in self._keys[key]
@@ -231,6 +239,16 @@ class Drafter:
             draft.add_check(Check(expression=expression, text=source.quote, sources=(source,)))
         for columns, target_name, of_target, on_delete, source in entity.keys:
             self._composite(draft, columns, target_name, of_target, on_delete, source)
+
+    def _unmarked(self, draft: Draft, entity: EntityFact) -> None:
+        """Where some fields are marked as required, the others may be empty."""
+        if not any(fact.nullable is False and not fact.primary for fact in entity.fields):
+            return
+        for fact in entity.fields:
+            if fact.nullable is None and not (fact.primary or fact.many or fact.default):
+                fact.nullable = fact not in self._keys[draft.key]
+                if fact.nullable:
+                    self._open.append(f"{draft.name}.{snake_case(fact.name)}")
 
     def _composite(
         self, draft: Draft, columns: tuple[str, ...], target_name: str, of_target: tuple[str, ...],
@@ -286,6 +304,16 @@ class Drafter:
                 default="The column is kept without a foreign key.",
             )  # fmt: skip
         nullable = bool(fact.nullable) or target == draft.key
+        if fact.nullable is None and is_later(name, type_):
+            nullable = True
+            self._later.append(f"column:{draft.name}.{name}")
+        said_too = [text for _, text in fact.bounds]
+        said_too += [f"default {fact.default}"] if fact.default else []
+        for said in said_too:
+            self.book.unread.append(
+                Unread(line=fact.source.line, text=f"{fact.name}: {said}"[:200],
+                       reason="a rule that does not fit a reference")
+            )  # fmt: skip
         column = ColumnDraft(
             name, type_, nullable=nullable, comment=fact.comment, sources=[fact.source],
             type_stated=True,

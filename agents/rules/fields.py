@@ -243,7 +243,7 @@ def _groups(rest: str) -> Iterator[str]:
 
 def read_modifiers(text: str, fact: FieldFact, known: Known) -> None:
     """Read the modifiers of a field from a text such as "unique, default 1; not negative"."""
-    from .modifiers import is_ambiguous, read_entity, read_modifier, read_values
+    from .modifiers import is_ambiguous, is_for_some, read_entity, read_modifier, read_values
 
     text = " ".join(plain(text).split()).strip(":—–-").strip()
     if not text:
@@ -264,6 +264,8 @@ def read_modifiers(text: str, fact: FieldFact, known: Known) -> None:
                 fact.type = fact.classification = None
             continue
         left = [chunk for chunk in left if not read_entity(chunk, fact, known)]
+        if fact.nullable is None and any(is_for_some(chunk) for chunk in left):
+            fact.nullable = True
         fact.notes.extend([group.strip()] if len(left) == len(chunks) else left)
 
 

@@ -17,7 +17,8 @@ _LATER = frozenset(
     cancelled canceled deleted removed delivered shipped paid closed resolved completed ended
     returned approved rejected read revoked archived published verified finished refunded
     withdrawn discharged terminated deactivated accepted answered solved signed captured received
-    dispensed expired confirmed redeemed left last anonymised anonymized processed
+    dispensed expired confirmed redeemed left last anonymised anonymized processed waived ready
+    reopened renewed replaced released acknowledged handled signed_off
     """.split()
 )
 
@@ -110,7 +111,11 @@ _HARMLESS = frozenset("pin_code email_template token_count".split())
 
 
 def is_later(name: str, column_type: str) -> bool:
-    """True for a time of something that has not yet happened when the row is written."""
+    """True for a time of something that has not yet happened when the row is written, and for
+    who did it: "closed_at", "waived_by"."""
+    words = name.removesuffix("_id").split("_")
+    if words[-1] == "by" and len(words) == 2 and words[0] in _LATER:
+        return True
     return column_type.startswith(("timestamp", "date")) and (
         name.split("_")[0] in _LATER or (name.split("_")[-2:-1] or [""])[0] in _LATER
     )

@@ -126,14 +126,25 @@ _ONCE = re.compile(
 )
 
 
+# Words that make two spellings of a text the same.
+ANY_CASE = re.compile(
+    r"\(?\b(?:regardless of|irrespective of|ignoring|without regard to)(?: upper and lower| the)? "
+    r"case\b\)?|\(?\bcase[- ]insensitive(?:ly)?\b\)?", re.I,
+)  # fmt: skip
+
+
 def _unique(text: str, fact: FieldFact, known: Known) -> bool:
     if text.lower() in ("unique there", "unique in it"):
         fact.unique = not fact.unique_within
         return True
-    text = re.sub(r"(?i)\bregardless of case\b|\bcase[- ]insensitive(?:ly)?\b", "", text)
-    match = _UNIQUE.match(text.strip()) or _ONCE.match(text.strip())
+    bare = ANY_CASE.sub("", text)
+    match = _UNIQUE.match(bare.strip()) or _ONCE.match(bare.strip())
     if match is None:
         return False
+    if bare != text:
+        fact.bounds.append(("= lower({})", text))
+    if fact.nullable is None and re.search(r"\b(?:if|when) (?:given|present|set|known)\b", bare):
+        fact.nullable = True
     within = match[1]
     if within and re.search(r"(?i)\b(?:system|platform|world|table|all|database|url)\b", within):
         within = None
@@ -332,6 +343,25 @@ def _example(text: str, fact: FieldFact, known: Known) -> bool:
         fact.bounds.append(("= upper({})" if text[0] in "uU" else "= lower({})", text))
         return True
     return False
+
+
+_SOME_ROWS = re.compile(
+    r"(?:only |but )?(?:if|when|in case|while|as soon as)\b|only for\b|"
+    r"for \w+ (?:under|over|who|that|which|with|without|from|only|younger|older)\b|"
+    r"(?:may|can|might) (?:be|stay) (?:missing|unknown|left out|absent)|not always\b|"
+    r"(?:some|others|[\w -]{3,30}) (?:have|has) none\b|"
+    r"(?:often|usually|sometimes) (?:empty|missing)|"
+    r"(?:left )?(?:empty|null|missing)\b(?! (?:is )?not)|not yet\b|unknown\b", re.I,
+)  # fmt: skip
+
+
+def is_for_some(text: str) -> bool:
+    """True for words that give a field to some rows only: "only when the book is back".
+
+    >>> is_for_some("for children under 14"), is_for_some("for sorting")
+    (True, False)
+    """
+    return bool(_SOME_ROWS.match(text.strip()))
 
 
 READERS: tuple[_Reader, ...] = (

@@ -8,13 +8,15 @@ import re
 
 from ...domain.design import Exclusion, Unique
 from ...domain.identifiers import quote_literal
+from ...domain.types import family
 from .book import Book, Draft, Statement
 from .columns import column_at_end, find_column, subject_draft
-from .comparisons import range_of
+from .comparisons import add_check, range_of
 from .drafts import PendingUnique
 from .elements import exclusion_ref, unique_ref
 from .keys import apply_links
 from .links import Link
+from .modifiers import ANY_CASE
 from .vocabulary import Vocabulary
 
 
@@ -146,6 +148,10 @@ def read_unique(book: Book, vocabulary: Vocabulary, statement: Statement) -> boo
 def _serve(draft: Draft, statement: Statement, unique: Unique) -> bool:
     held = draft.add_unique(unique)
     statement.serve("rule", unique_ref(draft, held))
+    if ANY_CASE.search(statement.text):
+        for name in unique.columns:
+            if family(draft.columns[name].type) == "text":
+                add_check(draft, statement, f"{name} = lower({name})", name)
     return True
 
 

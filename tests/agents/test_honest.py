@@ -157,3 +157,53 @@ def test_a_comment_on_a_reference_compares_nothing(read: Any) -> None:
     (members,) = design.relations
     assert members.checks == ()
     assert columns(design, "members")["guardian_id"].nullable
+
+
+MEMBER = (
+    "# L\n## Data\n### Member\n- card_number: text, required, unique regardless of case\n"
+    "- note: text\n- email: text, unique if given\n- born_on: date, required, not in the future\n"
+    "- grade: integer, required, a multiple of five\n- city: text, required, where the post goes\n"
+)
+
+
+def test_rules_of_fields_are_enforced_or_listed(read: Any) -> None:
+    design = read(MEMBER)
+    (members,) = design.relations
+    assert "card_number = lower(card_number)" in [c.expression for c in members.checks]
+    listed = unread(design)
+    assert "not in the future | it depends on the time of writing" in listed
+    assert "multiple of five" in listed and "where the post goes" not in listed
+    assert columns(design, "members")["city"].comment == "where the post goes"
+
+
+def test_a_sentence_of_uniqueness_regardless_of_case(read: Any) -> None:
+    design = read("# L\n## Data\n- **Member**: name, nick\n\nThe nick of a member is unique, "
+                  "ignoring case.\n")  # fmt: skip
+    (members,) = design.relations
+    assert [u.columns for u in members.uniques] == [("nick",)]
+    assert [c.expression for c in members.checks] == ["nick = lower(nick)"]
+
+
+def test_what_is_not_marked_beside_required_fields_may_be_empty(read: Any) -> None:
+    design = read(MEMBER)
+    empty = {name for name, column in columns(design, "members").items() if column.nullable}
+    assert empty == {"note", "email"}
+    assert sum("not marked as required" in a.text for a in design.assumptions) == 1
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["email (unique if given)", "email (if known)", "email (may be empty)", "email (optional)",
+     "email (only when the member has one)", "email (text, deleted members have none)",
+     "closed_by (text)", "waived by", "deleted_at", "ended_at", "ready_until"],
+)  # fmt: skip
+def test_fields_of_some_rows_may_be_empty(read: Any, field: str) -> None:
+    design = read(f"# L\n## Data\n- **Member**: name, {field}\n")
+    found = columns(design, "members")
+    assert [c.nullable for c in found.values()] == [False, False, True]
+
+
+def test_a_list_of_some_rows_is_no_query_of_all(read: Any) -> None:
+    line = "As a clerk I want a list of the invoices that have fallen below their limit."
+    design = asked(read, line)
+    assert requirement(design, "FR-1").elements == () and line in unread(design)
