@@ -120,6 +120,10 @@ class A13Agent:
         self.workspace = None if workspace is None else Path(workspace)
         self.planner: Planner = select_planner(model if model is not None else self.settings.model)
         self._database = SecretStr(database) if database else self.settings.database_url
+        if self._database is not None:
+            from .database.connections import database_url
+
+            database_url(self._database.get_secret_value())  # refuses what is no URL, at once
         self._checkpointer = checkpointer
         self._approval: Approval = approval
         self._budget = budget or Budget()

@@ -56,6 +56,24 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 WorkspaceArgument = Annotated[Path, typer.Argument(help="The run's workspace.")]
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"a13 {version('a13')}")
+        raise typer.Exit(0)
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_version, help="Print the version."),
+    ] = False,
+) -> None:
+    """An LLM database engineer: from a PRD to a proved PostgreSQL database."""
+
+
 @app.command()
 def run(
     prd: Annotated[str, typer.Argument(help="A PRD (Markdown), a design (JSON), or - for stdin.")],
@@ -136,18 +154,26 @@ def serve(workspace: WorkspaceArgument) -> None:
 
 
 @app.command()
-def verify(workspace: WorkspaceArgument, as_json: JsonOption = False) -> None:
+def verify(
+    workspaces: Annotated[list[Path], typer.Argument(help="Workspaces of runs.")],
+    as_json: JsonOption = False,
+) -> None:
     """Recompute every hash of a run's evidence; name what was edited, cut, failed or stale."""
     from ..evidence.verify import verify as check
 
-    verification = check(workspace)
-    if as_json:
-        typer.echo(verification.model_dump_json(indent=2))
-    else:
-        from .view import show_verification
+    sound = True
+    for workspace in workspaces:
+        verification = check(workspace)
+        sound &= verification.ok
+        if as_json:
+            typer.echo(verification.model_dump_json(indent=None if len(workspaces) > 1 else 2))
+        else:
+            from .view import show_verification
 
-        show_verification(verification)
-    raise typer.Exit(0 if verification.ok else 1)
+            if len(workspaces) > 1:
+                typer.echo(workspace)
+            show_verification(verification)
+    raise typer.Exit(0 if sound else 1)
 
 
 @app.command()

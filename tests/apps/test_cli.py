@@ -83,6 +83,8 @@ def test_verify_and_an_edited_file(finished, tmp_path: Path) -> None:  # type: i
     shown = a13("verify", copy, cwd=tmp_path)
     assert shown.returncode == 1
     assert "database.md" in shown.stdout
+    both = a13("verify", place / "out", copy, cwd=tmp_path)
+    assert both.returncode == 1
     machine = a13("verify", copy, "--json", cwd=tmp_path)
     assert json.loads(machine.stdout)["ok"] is False
 
@@ -118,6 +120,7 @@ def test_needs_input_is_exit_code_three(tmp_path: Path) -> None:
         (("nonsense",), 2),
         (("resume", "nowhere"), 2),
         (("serve", "nowhere"), 2),
+        (("run", "prd.md", "--database-url", "not a url"), 2),
     ],
 )
 def test_misuse_is_one_clear_message(arguments: tuple[str, ...], code: int, tmp_path: Path) -> None:
@@ -135,6 +138,12 @@ def test_json_is_the_whole_result_on_standard_output(finished) -> None:  # type:
     result = json.loads(shown.stdout)
     assert result["status"] == "completed"
     assert {criterion["verdict"] for criterion in result["acceptance"]} == {"met"}
+
+
+def test_version(tmp_path: Path) -> None:
+    shown = a13("--version", cwd=tmp_path)
+    assert shown.returncode == 0
+    assert re.fullmatch(r"a13 \d+\.\d+\.\d+\n", shown.stdout)
 
 
 def test_doctor(tmp_path: Path) -> None:
