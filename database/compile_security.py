@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 
 from ..domain.design import Design, Relation, Role, Tenancy
-from ..domain.identifiers import quote, quote_literal, shorten, snake_case
-from ..domain.naming import policy_name
+from ..domain.identifiers import quote, quote_literal
+from ..domain.naming import application_role_name, policy_name
 from ..domain.types import canonical_type
 from .compile_relation import invalid
 from .statement import Statement, block
@@ -25,7 +25,7 @@ _PRIVILEGES = ("select", "insert", "update", "delete")
 
 def application_role(design: Design) -> str:
     """The role that the application takes: `shop_app` for the design `shop`."""
-    return shorten(f"{snake_case(design.name) or 'a13'}_app")
+    return application_role_name(design)
 
 
 def all_roles(design: Design) -> tuple[Role, ...]:

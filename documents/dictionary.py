@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 
-from ..domain.catalog import CatalogColumn, CatalogConstraint, CatalogIndex, CatalogTable
-from ..domain.naming import index_name
+from ..domain.catalog import CatalogColumn, CatalogIndex, CatalogTable
+from ..domain.naming import check_name, exclusion_name, index_name, unique_name
+from ..domain.requirements import Citation
 from .dossier import Dossier
 from .entities import short_type
 from .markdown import Linker, Md, code, codes, count, inline, joined, size, table
 
 _COLUMN_HEADERS = ("Column", "Type", "Null", "Default", "Key", "Class", "Comment")
-_CONSTRAINT_HEADERS = ("Name", "Kind", "Definition", "Tested")
-_INDEX_HEADERS = ("Name", "Definition", "For", "Seen in the plan of", "Size")
+_CONSTRAINT_HEADERS = ("Name", "Kind", "Definition", "Rule", "Tested")
+_INDEX_HEADERS = ("Name", "Definition", "For", "Seen in the plan of")
 _USING = re.compile(r" USING (.*)$", re.DOTALL)
 
 
@@ -71,26 +72,66 @@ def _keys(found: CatalogTable, column: str) -> Md:
 
 
 def constraint_rows(dossier: Dossier, found: CatalogTable, link: Linker) -> list[tuple[str, ...]]:
-    """Rows of constraint, kind, definition, how it was tested."""
+    """Rows of constraint, kind, definition, the rule in the PRD's words, how it was tested.
+
+    A unique rule for some rows only is an index to PostgreSQL, and a constraint to its readers.
+    """
     order = ("primary key", "unique", "foreign key", "check", "exclusion")
-    constraints = sorted(found.constraints, key=lambda c: (order.index(c.kind), c.name))
+    rules = rule_words(dossier, found.name)
+    listed = [
+        (
+            order.index(constraint.kind),
+            constraint.name,
+            constraint.kind + ("" if constraint.validated else ", **not validated**"),
+            constraint.definition,
+        )
+        for constraint in found.constraints
+    ]
+    listed += [
+        (1, index.name, "unique, some rows" if " WHERE " in index.definition else "unique",
+         _definition(index))
+        for index in found.indexes
+        if is_rule(found, index)
+    ]  # fmt: skip
     return [
         (
-            code(constraint.name),
-            Md(
-                constraint.kind if constraint.validated else f"{constraint.kind}, **not validated**"
-            ),
-            code(constraint.definition),
-            _tested(dossier, found, constraint, link),
+            code(name),
+            Md(kind),
+            code(definition),
+            rules.get(name, Md("–")),
+            _tested(dossier, found, name, link),
         )
-        for constraint in constraints
+        for _, name, kind, definition in sorted(listed)
     ]
 
 
-def _tested(
-    dossier: Dossier, found: CatalogTable, constraint: CatalogConstraint, link: Linker
-) -> Md:
-    element = f"constraint:{found.name}.{constraint.name}"
+def is_rule(found: CatalogTable, index: CatalogIndex) -> bool:
+    """True for a unique index that stands alone: no constraint is kept by it."""
+    backed = {constraint.name for constraint in found.constraints}
+    return index.unique and not index.constraint and index.name not in backed
+
+
+def rule_words(dossier: Dossier, table_name: str) -> dict[str, Md]:
+    """By name of a constraint, what the PRD says about it, with its line."""
+    relation = dossier.design.find(table_name)
+    if relation is None:
+        return {}
+    named: list[tuple[str, str, tuple[Citation, ...]]] = [
+        *((check_name(relation, check), check.text, check.sources) for check in relation.checks),
+        *((unique_name(relation, one), "", one.sources) for one in relation.uniques),
+        *((exclusion_name(relation, one), "", one.sources) for one in relation.exclusions),
+    ]
+    found = {}
+    for name, text, sources in named:
+        words = text or (sources[0].quote if sources else "")
+        line = Md(f"(line {sources[0].line})") if sources else Md("")
+        if words:
+            found[name] = joined((words, line))
+    return found
+
+
+def _tested(dossier: Dossier, found: CatalogTable, name: str, link: Linker) -> Md:
+    element = f"constraint:{found.name}.{name}"
     probes = [probe for probe in dossier.probes if probe.element == element]
     if not probes:
         return Md("not probed")
@@ -100,28 +141,34 @@ def _tested(
 
 
 def index_rows(dossier: Dossier, found: CatalogTable, link: Linker) -> list[tuple[str, ...]]:
-    """Rows of index, definition, the queries it is for, the plans it was seen in, size."""
+    """Rows of index, definition, the queries it is for, the plans it was seen in.
+
+    The catalog is that of a database with few rows, so its sizes say nothing here.
+    """
     return [
         (
             code(index.name),
             _index_words(index),
-            _serves(dossier, found.name, index),
+            _serves(dossier, found, index),
             _seen_in_plans(dossier, index.name, link),
-            Md(size(index.size_bytes)),
         )
         for index in found.indexes
     ]
 
 
-def _index_words(index: CatalogIndex) -> Md:
+def _definition(index: CatalogIndex) -> str:
     match = _USING.search(index.definition)
-    words = code(("UNIQUE " if index.unique else "") + (match[1] if match else index.definition))
+    return ("UNIQUE " if index.unique else "") + (match[1] if match else index.definition)
+
+
+def _index_words(index: CatalogIndex) -> Md:
+    words = code(_definition(index))
     return Md(f"{words} **invalid**") if not index.valid else words
 
 
-def _serves(dossier: Dossier, relation_name: str, index: CatalogIndex) -> Md:
+def _serves(dossier: Dossier, found: CatalogTable, index: CatalogIndex) -> Md:
     """Why the index exists: the queries its design names, the trial that kept it, its key."""
-    relation = dossier.design.find(relation_name)
+    relation = dossier.design.find(found.name)
     designed = next(
         (
             i
@@ -141,6 +188,8 @@ def _serves(dossier: Dossier, relation_name: str, index: CatalogIndex) -> Md:
     words = [codes(queries)] if queries else []
     if index.constraint:
         words.append(Md("its constraint"))
+    elif is_rule(found, index):
+        words.append(Md("its rule, above"))
     elif not queries and designed and designed.origin == "foreign_key":
         words.append(Md("the foreign key"))
     elif not queries and designed and designed.reason:

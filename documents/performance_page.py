@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ..domain.findings import Failure
+from ..domain.identifiers import quote
 from ..domain.measurement import QueryMeasurement
+from ..domain.naming import application_role_name
 from ..domain.workload import Sla
 from ..templates import render
 from .database_page import stamp
@@ -47,6 +49,7 @@ def performance_page(dossier: Dossier) -> str:
         advice=bullets(
             dossier.tuning.advice if dossier.tuning else (), f"Nothing: {_why_nothing(dossier)}."
         ),
+        role=quote(application_role_name(dossier.design)),
         queries=_queries(dossier),
     )
 

@@ -11,8 +11,22 @@ from .entities import tables_of
 
 _ENDINGS = (
     ("ies", "y", 4), ("sses", "ss", 5), ("shes", "sh", 5), ("ches", "ch", 5), ("xes", "x", 4),
-    ("zzes", "zz", 5), ("uses", "us", 5),
+    ("zzes", "zz", 5), ("ouses", "ouse", 5), ("auses", "ause", 5), ("uses", "us", 5),
 )  # fmt: skip
+# What the endings would get wrong, by plural.
+_IRREGULAR = {
+    "people": "person", "children": "child", "men": "man", "women": "woman", "mice": "mouse",
+    "feet": "foot", "teeth": "tooth", "criteria": "criterion", "phenomena": "phenomenon",
+    "indices": "index", "matrices": "matrix", "vertices": "vertex", "appendices": "appendix",
+    "analyses": "analysis", "diagnoses": "diagnosis", "prognoses": "prognosis",
+    "hypotheses": "hypothesis", "theses": "thesis", "synopses": "synopsis", "crises": "crisis",
+    "axes": "axis", "leaves": "leaf", "shelves": "shelf", "lives": "life", "wives": "wife",
+    "knives": "knife", "halves": "half", "movies": "movie", "cookies": "cookie",
+    "calories": "calorie", "ties": "tie", "pies": "pie", "caches": "cache", "uses": "use",
+    "heroes": "hero", "potatoes": "potato", "tomatoes": "tomato", "echoes": "echo",
+    "quizzes": "quiz", "lenses": "lens", "gases": "gas", "aliases": "alias", "canvases": "canvas",
+    "atlases": "atlas",
+}  # fmt: skip
 _SINGULAR = ("ss", "us", "is", "news", "series", "species")
 
 
@@ -71,8 +85,11 @@ def attribute_names(catalog: Catalog) -> dict[str, dict[str, str]]:
 
 
 def singular(word: str) -> str:
-    """The singular of an English plural by its ending; other words stay."""
+    """The singular of an English plural, by its ending or as an exception; other words stay."""
     lower = word.lower()
+    if lower in _IRREGULAR:
+        one = _IRREGULAR[lower]
+        return one if word == lower else one[0].upper() + one[1:]
     if lower.endswith(_SINGULAR) or not lower.endswith("s") or len(lower) < 4:
         return word
     for ending, instead, least in _ENDINGS:

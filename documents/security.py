@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..domain.catalog import CatalogPolicy, CatalogTable
+from ..domain.naming import application_role_name
 from .dossier import Dossier
 from .entities import tables_of
 from .markdown import Linker, Md, code, codes, count, inline, joined, table
@@ -68,7 +69,8 @@ def roles(dossier: Dossier) -> Md:
     """Who may do what on which tables."""
     if dossier.catalog is None:
         return Md("No live catalog was read.")
-    words = {role.name: role.comment for role in dossier.design.roles}
+    words = {application_role_name(dossier.design): "the application"}
+    words |= {role.name: role.comment for role in dossier.design.roles}
     granted: dict[str, dict[str, list[str]]] = {}
     tables = tables_of(dossier.catalog)
     for found in tables:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..domain.naming import check_name
 from ..domain.requirements import Requirement
 from .dossier import Dossier
 from .markdown import NOT_MEASURED, Linker, Md, code, codes, count, inline, joined, milliseconds
@@ -66,6 +67,21 @@ def tested(dossier: Dossier, element: str, link: Linker) -> Md:
     return Md("")
 
 
+def named_elements(dossier: Dossier, elements: tuple[str, ...]) -> Md:
+    """Element references; a check whose name is a hash is shown with its rule."""
+    return Md(", ".join(_named(dossier, element) for element in elements) or "–")
+
+
+def _named(dossier: Dossier, element: str) -> str:
+    kind, name, part = split_element(element)
+    relation = dossier.design.find(name) if kind == "constraint" else None
+    if relation is not None:
+        for check in relation.checks:
+            if check.name is None and check_name(relation, check) == part:
+                return f"{code(element)}: {code(check.expression)}"
+    return code(element)
+
+
 def requirement_rows(dossier: Dossier, link: Linker) -> list[tuple[str, ...]]:
     """Rows of requirement, what serves it, whether it stands in the catalog, what tested it."""
     return [_row(dossier, requirement, link) for requirement in dossier.design.requirements]
@@ -99,4 +115,4 @@ def _row(dossier: Dossier, requirement: Requirement, link: Linker) -> tuple[str,
         proof = joined(("built", evidence)) if evidence else Md(NOT_MEASURED)
     else:
         proof = joined(proofs, "; ", NOT_MEASURED)
-    return (*about, codes(requirement.elements), catalog, proof)
+    return (*about, named_elements(dossier, requirement.elements), catalog, proof)

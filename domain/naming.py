@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 
-from .design import Check, Exclusion, ForeignKey, Index, Relation, Unique
-from .identifiers import shorten
+from .design import Check, Design, Exclusion, ForeignKey, Index, Relation, Unique
+from .identifiers import shorten, snake_case
 
 
 def primary_key_name(relation: Relation) -> str:
@@ -65,3 +65,8 @@ def index_name(relation: Relation, index: Index) -> str:
 def policy_name(relation: Relation) -> str:
     """`tenant_isolation_orders`."""
     return shorten(f"tenant_isolation_{relation.name}")
+
+
+def application_role_name(design: Design) -> str:
+    """The role that the application takes: `shop_app` for the design `shop`."""
+    return shorten(f"{snake_case(design.name) or 'a13'}_app")

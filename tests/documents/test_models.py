@@ -160,6 +160,20 @@ def test_names() -> None:
     words = ("addresses", "categories", "boxes", "status", "news", "bus", "order_lines", "gas")
     expected = ["address", "category", "box", "status", "news", "bus", "order_line", "gas"]
     assert [singular(word) for word in words] == expected
+
+
+@pytest.mark.parametrize(
+    ("plural", "one"),
+    [
+        ("diagnoses", "diagnosis"), ("Diagnoses", "Diagnosis"), ("analyses", "analysis"),
+        ("houses", "house"), ("clauses", "clause"), ("statuses", "status"), ("viruses", "virus"),
+        ("cases", "case"), ("databases", "database"), ("movies", "movie"), ("people", "person"),
+        ("diagnosis", "diagnosis"), ("lenses", "lens"), ("branches", "branch"),
+        ("caches", "cache"), ("series", "series"), ("responses", "response"),
+    ],
+)  # fmt: skip
+def test_irregular_plurals(plural: str, one: str) -> None:
+    assert singular(plural) == one
     assert literal("a\"b'c\\\n") == '"a\\"b\'c\\\\\\n"'
 
 

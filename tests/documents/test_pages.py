@@ -20,9 +20,11 @@ from a13.domain.apply import (
     StatementEffect,
     TargetFacts,
 )
-from a13.domain.design import Design
+from a13.domain.catalog import CatalogConstraint, CatalogIndex
+from a13.domain.design import Check, Design, Unique
 from a13.domain.findings import Failure
-from a13.domain.measurement import DrillReport, DrillStep, IndexTrial
+from a13.domain.measurement import DrillReport, DrillStep, IndexTrial, Probe
+from a13.domain.naming import application_role_name, check_name, unique_name
 from a13.domain.recovery import RetentionReport, RetentionStep
 from a13.domain.reports import TuningHistory
 from a13.domain.requirements import Citation, Requirement
@@ -346,5 +348,94 @@ def test_holds_are_shown_only_where_there_are_any(rich: Dossier) -> None:
     free = tuple(step.model_copy(update={"hold": None}) for step in rich.retention.steps)
     proofs = tuple(proof.model_copy(update={"held": 0}) for proof in rich.retention.proofs)
     report = rich.retention.model_copy(update={"steps": free, "proofs": proofs})
-    page = write_pages(rich.model_copy(update={"retention": report}))
-    assert "On hold" not in page["docs/operations/retention.md"]
+    pages = write_pages(rich.model_copy(update={"retention": report}))
+    assert "On hold" not in pages["docs/operations/retention.md"]
+
+
+def _with_rules(rich: Dossier) -> Dossier:
+    """The dossier, whose orders have a partial unique rule and a check named by a hash."""
+    source = (Citation(line=7, quote="One open order per customer."),)
+    relation = rich.design.relation("orders")
+    check = Check(expression="total <= 9000", text="at most 9000", sources=source)
+    rule = Unique(columns=("customer_id",), where="shipped_at IS NULL", sources=source)
+    grown = relation.model_copy(
+        update={
+            "checks": (*relation.checks, check),
+            "uniques": (*relation.uniques, rule),
+        }
+    )
+    name, unique = check_name(grown, check), unique_name(grown, rule)
+    assert rich.catalog is not None
+    table = rich.catalog.table("orders")
+    live = table.model_copy(
+        update={
+            "indexes": (
+                *table.indexes,
+                CatalogIndex(
+                    name=unique,
+                    definition=f"CREATE UNIQUE INDEX {unique} ON public.orders USING btree "
+                    "(customer_id) WHERE (shipped_at IS NULL)",
+                    method="btree",
+                    columns=("customer_id",),
+                    unique=True,
+                    valid=True,
+                    size_bytes=0,
+                ),
+            ),
+            "constraints": (
+                *table.constraints,
+                CatalogConstraint(
+                    name=name,
+                    kind="check",
+                    definition="CHECK ((total <= 9000))",
+                    columns=("total",),
+                ),
+            ),
+        }
+    )
+    tables = tuple(live if t.name == "orders" else t for t in rich.catalog.tables)
+    probe = Probe(
+        element=f"constraint:orders.{unique}", statement="INSERT", expected="23505",
+        observed="23505", passed=True,
+    )  # fmt: skip
+    requirement = Requirement(
+        id="R-9",
+        kind="rule",
+        text="At most 9000",
+        source=source[0],
+        elements=(f"constraint:orders.{name}",),
+    )
+    design = rich.design.replace(grown).model_copy(update={"requirements": (requirement,)})
+    return rich.model_copy(
+        update={
+            "design": design,
+            "catalog": rich.catalog.model_copy(update={"tables": tables}),
+            "probes": (*rich.probes, probe),
+        }
+    )
+
+
+def test_a_partial_unique_rule_is_a_constraint_with_its_words_and_probes(rich: Dossier) -> None:
+    page = write_pages(_with_rules(rich))["docs/architecture/database.md"]
+    section = page.split("### `orders`")[1].split("\n### ")[0]
+    constraints, indexes = section.split("**Constraints**")[1].split("**Indexes**")
+    row = next(line for line in constraints.splitlines() if "unique, some rows" in line)
+    assert "`uq_orders_customer_id`" in row
+    assert "WHERE (shipped_at IS NULL)" in row
+    assert "One open order per customer. (line 7)" in row
+    assert "1 of 1 probe as designed" in row
+    assert "its rule, above" in indexes
+    assert "| Size |" not in indexes, "sizes of a database with few rows say nothing"
+
+
+def test_a_check_that_is_named_by_a_hash_is_shown_with_its_rule(rich: Dossier) -> None:
+    page = write_pages(_with_rules(rich))["docs/architecture/database.md"]
+    assert re.search(r"`ck_orders_[0-9a-f]{8}` \| check \| .*\| at most 9000 \(line 7\) \|", page)
+    assert re.search(r"`constraint:orders\.ck_orders_[0-9a-f]{8}`: `total <= 9000`", page)
+
+
+def test_the_example_of_settings_names_the_real_role(rich: Dossier) -> None:
+    page = write_pages(rich)["docs/operations/performance-tuning.md"]
+    role = application_role_name(rich.design)
+    assert f"CREATE ROLE APP_LOGIN LOGIN IN ROLE {role};" in page
+    assert "ALTER ROLE app " not in page
