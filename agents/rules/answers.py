@@ -7,6 +7,8 @@ them, and what holds only under a condition, or makes something happen, needs mo
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from itertools import islice
 
 from .book import Book
 from .elements import relation_ref
@@ -40,6 +42,8 @@ _CONDITION = re.compile(
     r"\b(?:if|unless|when|whenever|as soon as|as long as|while|until|once|after|before|except|"
     r"provided)\b", re.I,
 )  # fmt: skip
+# More queries than this are not compared with a requirement.
+_MOST = 200
 _STOP = frozenset(
     """
     the and for with from that this they their its his her all any one each every can must shall
@@ -69,16 +73,21 @@ def answering_query(book: Book, text: str, mentions: list[Mention]) -> str | Non
     wanted = _words(_wish(text))
     relations = {book.drafts[m.key].name for m in mentions}
     best: tuple[int, str] | None = None
-    for query in book.workload:
-        if not query.sql.startswith("SELECT") or not any(
-            re.search(rf'FROM "?{re.escape(name)}"? ', query.sql) for name in relations
-        ):
+    for query in islice(book.workload, _MOST):
+        main, words = _shown_by(query.sql, query.purpose)
+        if main not in relations:
             continue
-        words = _words(_wish(query.purpose))
         fits = len(words) >= 2 and words <= wanted and 3 * len(words) >= 2 * len(wanted)
         if fits and (best is None or len(words) > best[0]):
             best = (len(words), query.name)
     return best[1] if best else None
+
+
+@lru_cache(maxsize=2 * _MOST)
+def _shown_by(sql: str, purpose: str) -> tuple[str, frozenset[str]]:
+    """The relation that a SELECT lists, "" for another statement, and the words of its purpose."""
+    main = re.search(r' FROM "?(\w+)"? AS ', sql) if sql.startswith("SELECT") else None
+    return main[1] if main else "", frozenset(_words(_wish(purpose)))
 
 
 def why_unserved(text: str) -> str:

@@ -238,6 +238,8 @@ class Book:
     wishes: list[Statement] = field(default_factory=list)
     # Who acts, in lower case: "reception".
     people: list[str] = field(default_factory=list)
+    # Terms and what stands in brackets behind them.
+    definitions: dict[str, str] = field(default_factory=dict)
     _said: set[str] = field(default_factory=set)
     _assumptions: list[tuple[str, str, tuple[str, ...]]] = field(default_factory=list)
     _questions: list[tuple[str, str, Citation | None, tuple[str, ...], bool]] = field(

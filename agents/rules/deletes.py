@@ -44,6 +44,10 @@ _IF = re.compile(
     r"\b(?:if|unless|except|provided|as long as|while|only when|only if|until)\b|"
     r"\b(?:that|which|who) (?:is|are) (?!deleted|removed)\w+", re.I,
 )  # fmt: skip
+_WHICH = re.compile(
+    r"\b(?:that|which|who) (?:has|have|had|was|were) (?!deleted|removed)\w+|"
+    r"\b(?:with|without) (?:an? |no )?\w+ \w+(?:ed|en)\b|\b(?:older|younger|newer) than\b", re.I,
+)  # fmt: skip
 _PLAIN = frozenset(
     """
     a an the its their his her all any every each some many several and or with of from whole
@@ -70,7 +74,8 @@ def read_delete(book: Book, vocabulary: Vocabulary, statement: Statement) -> boo
     keys = [m.key for m in mentions]
     if not keys or re.search(r"(?i)\b(?:but|and) keeps?\b|\bstays?\b.*\bkeep", text):
         return False
-    if any(_narrowed(text, mention) for mention in mentions) or _IF.search(text):
+    some = _IF.search(text) or (not _KEPT.search(text) and _WHICH.search(text))
+    if some or any(_narrowed(text, mention) for mention in mentions):
         # A foreign key acts for every row: what is meant for some stays unread.
         return bool(_KEPT.search(text) or _ITS_GO.search(text) or _DELETE_TOO.search(text))
     if _EMPTIED.search(text):

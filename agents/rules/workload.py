@@ -64,7 +64,11 @@ def _actor(book: Book, text: str) -> str:
 
 
 def find_people(book: Book) -> None:
-    """Note who acts: the people that the PRD lists, and those of its stories."""
+    """Note who acts, the people that the PRD lists and those of its stories, and what words mean:
+    "overdue invoices (open or reminded)"."""
+    for wish in book.wishes:
+        if (said := _DEFINES.match(wish.text)) and len(book.definitions) < 100:
+            book.definitions.setdefault(said[1].lower(), said[2])
     for statement in book.statements:
         if statement.role == "people" or re.match(r"(?i)\W*as an? ", statement.text):
             named = _ONE_OF.match(statement.text)
@@ -81,10 +85,9 @@ def _acts(book: Book, actor: str) -> set[str]:
 
 def _defined(book: Book, words: str) -> str:
     """The words with what the PRD says they mean: "overdue invoices (open or reminded)"."""
-    for wish in book.wishes:
-        said = _DEFINES.match(wish.text)
-        if said and (found := re.search(rf"(?i)\b{said[1]}\b(?!\s*\()", words)):
-            return f"{words[: found.end()]} ({said[2]}){words[found.end() :]}"
+    for term, meaning in book.definitions.items():
+        if term in words.lower() and (found := re.search(rf"(?i)\b{term}\b(?!\s*\()", words)):
+            return f"{words[: found.end()]} ({meaning}){words[found.end() :]}"
     return words
 
 
