@@ -10,6 +10,7 @@ from .book import Book, ColumnDraft, Draft, Statement
 from .columns import find_column
 from .elements import foreign_key_ref, relation_ref, unique_ref
 from .lexicon import TENANT_NOUNS
+from .restrictions import ask_restricted, clauses, restricted, restricts
 from .vocabulary import Vocabulary
 
 _MULTI = re.compile(
@@ -295,10 +296,11 @@ def read_role(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
     if statement.role != "roles" or statement.subject:
         return False
     rights: dict[str, list[str]] = {"select": [], "insert": [], "update": [], "delete": []}
+    less: dict[str, str] = {}
     if statement.cells:
         title = statement.cells[0][1]
         for head, cell in statement.cells[1:]:
-            _cell(book, vocabulary, head, cell, rights)
+            _cell(book, vocabulary, head, cell, rights, less)
     else:
         match = re.match(r"\s*([A-Z][\w /-]{1,40}?)\s*(?:\([^()]{0,80}\))?\s*(?::|—|–|\bcan\b|"
                          r"\bmay\b|\bhas\b)(.{3,600})$",
@@ -306,13 +308,16 @@ def read_role(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
         if match is None:
             return False
         title = match[1]
-        for clause in re.split(r"[;.]|,\s*(?=\w+s?\b (?!and))", match[2]):
-            _clause(book, vocabulary, clause, rights)
-    if not any(rights.values()) or len(title.split()) > 4:
-        return False
+        for clause in clauses(match[2]):
+            _clause(book, vocabulary, clause, rights, less)
     name = role_name(title)
-    if not name:
+    if not (any(rights.values()) or less) or len(title.split()) > 4 or not name:
         return False
+    for verb, granted in rights.items():
+        rights[verb] = [relation for relation in granted if relation not in less]
+    if not any(rights.values()):
+        ask_restricted(book, name, less, statement)
+        return True
     known = next((r for r in book.roles if r.name == name), None)
     merged = {
         verb: tuple(dict.fromkeys((*(getattr(known, verb) if known else ()), *names)))
@@ -326,7 +331,10 @@ def read_role(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
         **merged,
     )  # fmt: skip
     book.roles = [r for r in book.roles if r.name != name] + [role]
-    statement.serve("role", f"role:{name}")
+    if less:
+        ask_restricted(book, name, less, statement)
+    else:
+        statement.serve("role", f"role:{name}")
     return True
 
 
@@ -343,30 +351,44 @@ def role_name(title: str) -> str:
 
 
 def _cell(
-    book: Book, vocabulary: Vocabulary, head: str, cell: str, rights: dict[str, list[str]]
-) -> None:
+    book: Book, vocabulary: Vocabulary, head: str, cell: str, rights: dict[str, list[str]],
+    less: dict[str, str],
+) -> None:  # fmt: skip
     """A cell names relations and its header the right, or the other way round."""
     if not cell.strip() or _NO.match(cell.strip()):
         return
     of_header = [m.key for m in vocabulary.mentions(head)]
     if of_header and not (_READ.search(head) or _UPDATE.search(head) or _INSERT.search(head)):
         names = [book.drafts[key].name for key in of_header]
+        if words := restricts(cell):
+            less.update(dict.fromkeys(names, words))
         _grant(names, cell, rights)
         return
     names = _named(book, vocabulary, cell)
-    if _ALL.search(cell):
+    if whole := _ALL.search(cell):
         spared = re.search(r"\b(?:except|but not|other than)\b(.{1,200})", cell)
         out = set(_named(book, vocabulary, spared[1])) if spared else set()
         names = [d.name for d in book.drafts.values() if d.name not in out]
+        rest = cell[: spared.start()] if out and spared else cell
+        if words := restricts(rest[: whole.start()] + rest[whole.end() :]):
+            less.update(dict.fromkeys(names, words))
+    else:
+        less.update(restricted(book, vocabulary, cell))
     _grant(names, head, rights)
 
 
-def _clause(book: Book, vocabulary: Vocabulary, clause: str, rights: dict[str, list[str]]) -> None:
+def _clause(
+    book: Book, vocabulary: Vocabulary, clause: str, rights: dict[str, list[str]],
+    less: dict[str, str],
+) -> None:  # fmt: skip
     if re.search(r"\b(?:cannot|can't|may not|must not|no access|never|not)\b", clause, re.I):
         return
     names = _named(book, vocabulary, clause)
     if _ALL.search(clause) and not names:
         names = [d.name for d in book.drafts.values()]
+        if match := re.search(r"\b(?:own|only|assigned|except|without|limited)\b.*", clause, re.I):
+            less.update(dict.fromkeys(names, match[0]))
+    less.update(restricted(book, vocabulary, clause))
     _grant(names, clause, rights)
 
 

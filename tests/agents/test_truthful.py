@@ -259,3 +259,60 @@ def test_small_numbers_of_a_summary(read: Any) -> None:
         "Members book three rooms at a time.",
     ):
         assert set(rows(read(text.format(limits))).values()) == {None}
+
+
+RIGHTS = """
+## Data
+- **Patient**: first name, last name, address, email, note (optional)
+- **Invoice**: patient, number (unique), status (open, paid), amount
+- **Payment**: invoice, amount
+## Roles
+{}
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "| Role | May read |\n|---|---|\n| Clerk | patients (name and address only), invoices |",
+        "| Role | May read |\n|---|---|\n| Clerk | invoices, patients (email only) |",
+        "| Role | May read |\n|---|---|\n| Clerk | invoices, own patients |",
+        "| Role | May read |\n|---|---|\n| Clerk | patient emails, invoices |",
+        "| Role | May read |\n|---|---|\n| Clerk | names of patients, invoices |",
+        "| Role | Invoices | Patients |\n|---|---|---|\n| Clerk | read | read own |",
+        "- Clerk: can read invoices; can read patients (name, address only)",
+        "- Clerk: can read invoices; can read patients assigned to them",
+    ],
+)
+def test_a_right_on_a_part_is_not_granted_on_the_whole(read: Any, text: str) -> None:
+    design = read(RIGHTS.format(text))
+    role = next(r for r in design.roles if r.name == "clerk")
+    assert role.select == ("invoices",)
+    assert any("patients only in part" in q.text for q in design.questions)
+    assert any("Clerk" in u.text or "patients" in u.text for u in design.unread)
+    assert not any("role:clerk" in r.elements for r in design.requirements)
+
+
+def test_rights_on_nothing_but_a_part_make_no_role(read: Any) -> None:
+    table = "| Role | May read |\n|---|---|\n| Clerk | patients (email only) |"
+    design = read(RIGHTS.format(table))
+    assert all(r.name != "clerk" for r in design.roles)
+    assert any("patients only in part" in q.text for q in design.questions)
+
+
+@pytest.mark.parametrize(
+    ("text", "select"),
+    [
+        ("| Role | May read |\n|---|---|\n| Clerk | everything except payments |",
+         ("patients", "invoices")),
+        ("| Role | May read |\n|---|---|\n| Clerk | records (patients, invoices) |",
+         ("patients", "invoices")),
+        ("- Clerk: can only read invoices and payments", ("invoices", "payments")),
+        ("| Role | Invoices | Patients |\n|---|---|---|\n| Clerk | read-only | everything |",
+         ("invoices", "patients")),
+    ],
+)  # fmt: skip
+def test_whole_rights_stay(read: Any, text: str, select: tuple[str, ...]) -> None:
+    design = read(RIGHTS.format(text))
+    assert set(next(r for r in design.roles if r.name == "clerk").select) == set(select)
+    assert not any("only in part" in q.text for q in design.questions)
