@@ -22,13 +22,13 @@ from .statement import Statement
 
 LOCK_TIMEOUT_MS = 5_000
 _ID = re.compile(r"[A-Za-z0-9_]{1,32}")
-_FILES = ("alembic.ini", "env.py", "script.py.mako")
+ENVIRONMENT_FILES = ("alembic.ini", "env.py", "script.py.mako")
 
 
 def initialise(directory: Path, *, title: str = "the database") -> None:
     """Write the Alembic environment; files that are there stay as they are."""
     (directory / "versions").mkdir(parents=True, exist_ok=True)
-    for name in _FILES:
+    for name in ENVIRONMENT_FILES:
         path = directory / name
         if not path.exists():
             _write(path, render(f"migrations/{name}.j2", title=" ".join(title.split())))

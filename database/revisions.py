@@ -28,6 +28,7 @@ from .connections import connect, connect_arguments, database_url
 from .diagnose import database_error, failure_of
 from .fingerprint import Fingerprint, differences, read_fingerprint
 from .history import (
+    ENVIRONMENT_FILES,
     initialise,
     read_history,
     remove_revision,
@@ -36,6 +37,7 @@ from .history import (
 from .statement import Statement
 
 __all__ = [
+    "ENVIRONMENT_FILES",
     "Revision", "Statement", "current_revision", "downgrade", "initialise", "offline_script",
     "read_history", "remove_revision", "rollback", "upgrade", "write_revision",
 ]  # fmt: skip

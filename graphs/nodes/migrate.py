@@ -40,7 +40,8 @@ def migrate(
     history, proved = apply_history(directory, design, tuple(state.get("proved", [])))
     rows = small_rows(design, seed=context.settings.seed)
     proof = prove(context.server(), directory, load_rows=rows, design=design, report=report)
-    subjects = [context.workspace.subject(f"migrations/versions/{r.filename}") for r in history]
+    names = [*revisions.ENVIRONMENT_FILES, *(f"versions/{r.filename}" for r in history)]
+    subjects = [context.workspace.subject(f"migrations/{name}") for name in names]
     update: State = {"reports": context.save_report(state, "proof", proof)}
     record = context.record(
         STEP,

@@ -85,6 +85,9 @@ def test_verify_and_an_edited_file(finished, tmp_path: Path) -> None:  # type: i
     assert "database.md" in shown.stdout
     both = a13("verify", place / "out", copy, cwd=tmp_path)
     assert both.returncode == 1
+    environment = copy / "migrations/env.py"
+    environment.write_text(environment.read_text() + "\n# more\n")
+    assert "migrations/env.py" in a13("verify", copy, cwd=tmp_path).stdout
     machine = a13("verify", copy, "--json", cwd=tmp_path)
     assert json.loads(machine.stdout)["ok"] is False
 
