@@ -42,6 +42,17 @@ _CONDITION = re.compile(
     r"\b(?:if|unless|when|whenever|as soon as|as long as|while|until|once|after|before|except|"
     r"provided)\b", re.I,
 )  # fmt: skip
+_IF = re.compile(r"\b(?:if|unless|provided that)\b", re.I)
+_PICKS = re.compile(
+    r"\b(?:that|which|who) (?:\w+ )?(?:have|has|are|is|were|was|had|need|needs|\w+ed)\b|\bwhose\b|"
+    r"\b(?:have|has|with) no\b|\b(?:below|without|more than|less than|fewer than|older than)\b",
+    re.I,
+)
+_SUMS = (
+    (re.compile(r"\bmedian\b", re.I), "percentile_cont("),
+    (re.compile(r"\baverages?\b", re.I), "avg("),
+    (re.compile(r"\b(?:the|a) (?:total|sum) of\b|\brevenue\b|\bturnover\b", re.I), "sum("),
+)
 # More queries than this are not compared with a requirement.
 _MOST = 200
 _STOP = frozenset(
@@ -68,19 +79,45 @@ def kept_relations(book: Book, text: str, mentions: list[Mention]) -> list[str]:
 
 def answering_query(book: Book, text: str, mentions: list[Mention]) -> str | None:
     """The query that shows what the text asks to see, by its words; None where none does."""
-    if _ACTS.search(_wish(text)) or re.search(r"\b(?:if|unless)\b", text, re.I):
+    wish = _wish(text)
+    if not _SHOWS.search(wish) or _ACTS.search(wish) or _IF.search(text):
         return None
-    wanted = _words(_wish(text))
+    wanted = _words(wish)
     relations = {book.drafts[m.key].name for m in mentions}
     best: tuple[int, str] | None = None
     for query in islice(book.workload, _MOST):
         main, words = _shown_by(query.sql, query.purpose)
-        if main not in relations:
+        if main not in relations or falls_short(wish, query.sql):
             continue
         fits = len(words) >= 2 and words <= wanted and 3 * len(words) >= 2 * len(wanted)
         if fits and (best is None or len(words) > best[0]):
             best = (len(words), query.name)
     return best[1] if best else None
+
+
+def asks_to_act(text: str) -> bool:
+    """True for a wish to see or do something, whatever numbers it names."""
+    wish = _wish(text)
+    return bool(_SHOWS.search(wish) or _ACTS.search(wish))
+
+
+def falls_short(text: str, sql: str) -> bool:
+    """True where the text asks for more than the SELECT does: a choice of rows that it does not
+    make, or a sum that it does not form.
+
+    >>> falls_short("patients that have no invoice", "SELECT p.id FROM patients AS p")
+    True
+    """
+    if not sql.startswith("SELECT"):
+        return False
+    if _IF.search(text):
+        return True
+    where = re.split(r" (?:GROUP BY|ORDER BY|LIMIT) ", sql.partition(" WHERE ")[2])[0]
+    # What picks rows by itself takes no parameter: "status = 'paid'", "closed_at IS NULL".
+    picks = any(term and ":" not in term for term in where.split(" AND "))
+    if _PICKS.search(text) and not picks:
+        return True
+    return any(words.search(text) and call not in sql for words, call in _SUMS)
 
 
 @lru_cache(maxsize=2 * _MOST)

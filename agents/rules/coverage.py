@@ -13,7 +13,7 @@ import re
 from ...domain.design import Unread
 from ...domain.requirements import Requirement, RequirementKind
 from ...domain.workload import states_latency
-from .answers import answering_query, kept_relations, why_unserved
+from .answers import answering_query, asks_to_act, kept_relations, why_unserved
 from .book import Book, Statement
 from .elements import relation_ref
 from .lexicon import NOT_DATA, SURFACE
@@ -120,6 +120,8 @@ def _not_beyond(book: Book, statement: Statement) -> None:
         return
     if found <= {"relation"} and _AUDITED.search(statement.text):
         reason = "nothing fills the log yet: audit trails are not built by this release"
+    elif statement.requirement and statement.kind == "volume" and asks_to_act(statement.text):
+        reason = why_unserved(statement.text)
     elif statement.kind == "relationship" and _MINIMUM.search(statement.text):
         if not statement.requirement:
             book.assume(

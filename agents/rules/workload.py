@@ -15,8 +15,9 @@ from ...domain.access import derive_workload
 from ...domain.design import Design
 from ...domain.identifiers import shorten, snake_case
 from ...domain.workload import Sla, WorkloadQuery
+from .answers import falls_short
 from .book import Book, GeneralSla, Statement
-from .operations import read_operation
+from .operations import Operation, read_operation
 from .queries import build_sql
 from .sla import Objective, is_general, is_vague, read_objective
 from .vocabulary import Vocabulary
@@ -181,12 +182,6 @@ _SHOWN = re.compile(
 )
 
 
-_PICKS = re.compile(
-    r"\b(?:that|which|who) (?:have|has|are|is|were|was|had)\b|\bwhose\b|\b(?:below|above|without|"
-    r"more than|less than|fewer than|older than)\b", re.I,
-)  # fmt: skip
-
-
 def read_access(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
     """A statement that asks to find, list or report something, as a query without an SLA."""
     if statement.role not in ("access", "requirements", "sla") or len(book.workload) >= MAX_QUERIES:
@@ -205,9 +200,6 @@ def read_access(book: Book, vocabulary: Vocabulary, statement: Statement) -> boo
     ):
         return False
     query = _query(book, vocabulary, statement, text, None)
-    if query and " WHERE " not in query.sql and _PICKS.search(text):
-        # "The variants that have fallen below …": all variants are no answer.
-        return False
     if query is None or (
         not query.parameters
         and " GROUP BY " not in query.sql
@@ -226,6 +218,11 @@ def read_access(book: Book, vocabulary: Vocabulary, statement: Statement) -> boo
     return True
 
 
+def _names_many(vocabulary: Vocabulary, words: str, operation: Operation) -> bool:
+    """True where the words name several rows of what the operation reads."""
+    return any(m.plural and m.key == operation.main.key for m in vocabulary.mentions(words))
+
+
 def _query(
     book: Book, vocabulary: Vocabulary, statement: Statement, words: str, sla: Sla | None
 ) -> WorkloadQuery | None:
@@ -237,6 +234,9 @@ def _query(
     if built is None:
         return None
     sql, parameters = built
+    one = re.search(r" WHERE \w+\.id = :id$", sql) is not None
+    if falls_short(words, sql) or (one and _names_many(vocabulary, words, operation)):
+        return None
     head = words.split(":")[0] if ":" in words[:40] else words
     head = re.sub(r"\([^()]{0,100}\)", "", head)
     stem = snake_case(" ".join(head.split()[:8])) or f"{operation.verb}_{operation.main.name}"

@@ -217,3 +217,21 @@ def test_a_list_of_some_rows_is_no_query_of_all(read: Any) -> None:
     line = "As a clerk I want a list of the invoices that have fallen below their limit."
     design = asked(read, line)
     assert requirement(design, "FR-1").elements == () and line in unread(design)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "The clerk sees which patients have no invoice.",
+        "The clerk can search invoices by status if the patient agreed.",
+        "The clerk sees the total of the invoices of a patient.",
+        "The clerk sees the median of invoices per patient.",
+        "The map shows 300 patients.",
+        "A patient has an invoice and a status.",
+    ],
+)
+def test_a_query_that_does_less_is_no_answer(read: Any, line: str) -> None:
+    design = asked(read, "The clerk lists invoices of a patient.", line)
+    assert requirement(design, "FR-2").elements == ()
+    assert line in unread(design)
+    assert len(design.workload) == 1
