@@ -26,7 +26,8 @@ _PARENS = re.compile(r"\([^()]{0,300}\)")
 _HARMLESS = re.compile(
     r"\s*(?:(?:read|write|view|see|create|edit|update|delete|change|full|all|any|every(?:thing)?|"
     r"access|crud|yes|rights?|records?|data|rows?|and|or|the|a|an|to|can|may|manage|add|insert|"
-    r"remove|list|search|browse|book|open|close|enter|register|x|✓|✔)\b\s*[,/&+]?\s*)*",
+    r"remove|list|search|browse|book|open|close|enter|register|x|✓|✔|has|have|do|does|on|in|of|for|"
+    r"with|system|databases?|tables?|control|administer|always|also|it|they)\b\s*[,/&+]?\s*)*",
     re.I,
 )
 
@@ -42,19 +43,54 @@ def clauses(text: str) -> list[str]:
 def restricted(book: Book, vocabulary: Vocabulary, text: str) -> dict[str, str]:
     """The relations of which a text grants a part only, each with the words that say so."""
     found: dict[str, str] = {}
+    plain: list[tuple[str, str]] = []
     hidden = _PARENS.sub(lambda m: "(" * len(m[0]), text)
     mentions = vocabulary.mentions(hidden)
     for at, mention in enumerate(mentions):
         draft = book.drafts[mention.key]
         start = mentions[at - 1].end if at else 0
         end = mentions[at + 1].start if at + 1 < len(mentions) else len(text)
-        lead = re.split(r"[,;]|\band\b", hidden[start : mention.start])[-1]
+        gap = hidden[start : mention.start]
+        lead = re.split(r"[,;]|\band\b", gap)[-1]
         stop = re.search(r"[,;]|\band\b", hidden[mention.end : end])
         tail = text[mention.end : mention.end + stop.start() if stop else end]
-        less = _less(draft, vocabulary, mention, lead, tail)
+        # "their own loans and fines", "loans and fines that are open": both, on both sides.
+        joined = bool(at) and bool(re.fullmatch(r"\s*and\s+(?:the\s+|their\s+)?", gap))
+        if not joined:
+            plain = []
+        owns = mention.possessive and at + 1 < len(mentions) and not hidden[
+            mention.end : end
+        ].strip(" '’s")  # fmt: skip
+        less = "" if owns else _less(draft, vocabulary, mention, lead, tail)
+        if not less and joined and plain and plain[-1][1] == "lead":
+            less = found[plain[-1][0]]
         if less:
             found[draft.name] = less
+        if less and _LESS.search(_READ_ONLY.sub(" ", _PARENS.sub(" ", tail))):
+            found.update({name: less for name, _ in plain if name not in found})
+        leading = less and (joined or _LESS.search(_READ_ONLY.sub(" ", lead)))
+        plain.append((draft.name, "lead" if leading else ""))
     return found
+
+
+_INDIRECT = re.compile(
+    r"(?:['’]s?)?\s*(?:of|for|by|from|to|with|about|on|in|against)\s+"
+    r"(?:(?:an?|the|all|their|its|any|each|every)\s+)?", re.I,
+)  # fmt: skip
+
+
+def granted(mentions: list[Mention], text: str) -> list[Mention]:
+    """The mentions that a right is on: not the members in "loans for members"."""
+    kept = []
+    for at, mention in enumerate(mentions):
+        before = text[mentions[at - 1].end : mention.start] if at else ""
+        after = text[mention.end : mentions[at + 1].start] if at + 1 < len(mentions) else "-"
+        if at and _INDIRECT.fullmatch(before):
+            continue
+        if mention.possessive and not after.strip(" '’s"):
+            continue
+        kept.append(mention)
+    return kept
 
 
 def _less(draft: Draft, vocabulary: Vocabulary, mention: Mention, lead: str, tail: str) -> str:

@@ -10,7 +10,7 @@ from .book import Book, ColumnDraft, Draft, Statement
 from .columns import find_column
 from .elements import foreign_key_ref, relation_ref, unique_ref
 from .lexicon import TENANT_NOUNS
-from .restrictions import ask_restricted, clauses, restricted, restricts
+from .restrictions import ask_restricted, clauses, granted, restricted, restricts
 from .vocabulary import Vocabulary
 
 _MULTI = re.compile(
@@ -286,6 +286,7 @@ _ALL = re.compile(
     r"anything)\b",
     re.I,
 )
+_FULL = re.compile(r"\b(?:full access|full control|manage\w*|admin\w* all)\b", re.I)
 _NO = re.compile(
     r"\b(?:nothing|none|no access|cannot|can't|may not|must not|not)\b|^\s*[–—-]\s*$", re.I
 )
@@ -313,15 +314,15 @@ def read_role(book: Book, vocabulary: Vocabulary, statement: Statement) -> bool:
     name = role_name(title)
     if not (any(rights.values()) or less) or len(title.split()) > 4 or not name:
         return False
-    for verb, granted in rights.items():
-        rights[verb] = [relation for relation in granted if relation not in less]
+    for verb, names in rights.items():
+        rights[verb] = [relation for relation in names if relation not in less]
     if not any(rights.values()):
         ask_restricted(book, name, less, statement)
         return True
     known = next((r for r in book.roles if r.name == name), None)
     merged = {
-        verb: tuple(dict.fromkeys((*(getattr(known, verb) if known else ()), *names)))
-        for verb, names in rights.items()
+        verb: tuple(dict.fromkeys((*(getattr(known, verb) if known else ()), *given)))
+        for verb, given in rights.items()
     }
     merged["select"] = tuple(
         dict.fromkeys((*merged["select"], *merged["update"], *merged["delete"]))
@@ -386,18 +387,22 @@ def _clause(
     names = _named(book, vocabulary, clause)
     if _ALL.search(clause) and not names:
         names = [d.name for d in book.drafts.values()]
-        if match := re.search(r"\b(?:own|only|assigned|except|without|limited)\b.*", clause, re.I):
-            less.update(dict.fromkeys(names, match[0]))
+        if words := restricts(_ALL.sub(" ", clause)):
+            less.update(dict.fromkeys(names, words))
     less.update(restricted(book, vocabulary, clause))
     _grant(names, clause, rights)
 
 
 def _named(book: Book, vocabulary: Vocabulary, text: str) -> list[str]:
-    return list(dict.fromkeys(book.drafts[m.key].name for m in vocabulary.mentions(text)))
+    mentions = granted(vocabulary.mentions(text), text)
+    return list(dict.fromkeys(book.drafts[m.key].name for m in mentions))
 
 
 def _grant(names: list[str], words: str, rights: dict[str, list[str]]) -> None:
-    everything = bool(_ALL.search(words))
+    rest = _ALL.sub(" ", words)
+    # "can read everything" is a right to read; "manages everything" and "everything" are all.
+    named = any(p.search(rest) for p in (_READ, _INSERT, _UPDATE, _DELETE))
+    everything = bool(_FULL.search(words) or (_ALL.search(words) and not named))
     changes = bool(re.search(r"\b(?:change|write|modify)", words, re.I))
     for pattern, verb in (
         (_READ, "select"),

@@ -282,6 +282,8 @@ RIGHTS = """
         "| Role | Invoices | Patients |\n|---|---|---|\n| Clerk | read | read own |",
         "- Clerk: can read invoices; can read patients (name, address only)",
         "- Clerk: can read invoices; can read patients assigned to them",
+        "- Clerk: can read invoices of patients; can see their own patients and payments",
+        "- Clerk: can read invoices; can see payments and patients that are overdue",
     ],
 )
 def test_a_right_on_a_part_is_not_granted_on_the_whole(read: Any, text: str) -> None:
@@ -291,6 +293,22 @@ def test_a_right_on_a_part_is_not_granted_on_the_whole(read: Any, text: str) -> 
     assert any("patients only in part" in q.text for q in design.questions)
     assert any("Clerk" in u.text or "patients" in u.text for u in design.unread)
     assert not any("role:clerk" in r.elements for r in design.requirements)
+
+
+@pytest.mark.parametrize("right", ["has read-only access to", "can read", "can view"])
+def test_reading_everything_changes_nothing(read: Any, right: str) -> None:
+    design = read(RIGHTS.format(f"- Auditor: {right} everything"))
+    role = next(r for r in design.roles if r.name == "auditor")
+    assert len(role.select) == 3
+    assert (role.insert, role.update, role.delete) == ((), (), ())
+    design = read(RIGHTS.format("- Owner: manages everything"))
+    assert len(design.roles[0].delete) == 3
+
+
+def test_all_that_another_may_is_not_everything(read: Any) -> None:
+    design = read(RIGHTS.format("- Manager: can do everything the clerk can"))
+    assert all(not r.select for r in design.roles)
+    assert any("Manager" in u.text for u in design.unread)
 
 
 def test_rights_on_nothing_but_a_part_make_no_role(read: Any) -> None:
@@ -307,6 +325,8 @@ def test_rights_on_nothing_but_a_part_make_no_role(read: Any) -> None:
          ("patients", "invoices")),
         ("| Role | May read |\n|---|---|\n| Clerk | records (patients, invoices) |",
          ("patients", "invoices")),
+        ("- Clerk: has read-only access to everything", ("patients", "invoices", "payments")),
+        ("- Clerk: can read invoices of patients", ("invoices",)),
         ("- Clerk: can only read invoices and payments", ("invoices", "payments")),
         ("| Role | Invoices | Patients |\n|---|---|---|\n| Clerk | read-only | everything |",
          ("invoices", "patients")),
