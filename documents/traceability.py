@@ -50,7 +50,9 @@ def tested(dossier: Dossier, element: str, link: Linker) -> Md:
         return joined((words, link.evidence(dossier.evidence_for(f"probe:{element}"))))
     if kind == "query":
         for measured in dossier.measurements:
-            if measured.query == name and measured.failure is None:
+            if measured.query == name and measured.failure is not None:
+                return joined((Md("**failed**"), link.evidence(dossier.evidence_for(element))))
+            if measured.query == name:
                 p95 = milliseconds(measured.p95_ms)
                 words = f"p95 {p95} with {count(measured.clients, 'client')}"
                 return joined((words, link.evidence(dossier.evidence_for(f"query:{name}"))))

@@ -439,3 +439,30 @@ def test_the_example_of_settings_names_the_real_role(rich: Dossier) -> None:
     role = application_role_name(rich.design)
     assert f"CREATE ROLE APP_LOGIN LOGIN IN ROLE {role};" in page
     assert "ALTER ROLE app " not in page
+
+
+def test_a_query_that_was_stopped_has_no_times(rich: Dossier) -> None:
+    assert rich.performance is not None
+    name = rich.performance.measurements[0].query
+    failure = Failure(kind="query", message="canceling statement", sqlstate="57014")
+    stopped = rich.performance.measurements[0].model_copy(
+        update={"failure": failure, "p50_ms": 30_000, "p95_ms": 30_000, "verdict": "missed"}
+    )
+    requirement = Requirement(
+        id="R-9", kind="sla", text="Fast", source=Citation(line=7, quote="Fast"),
+        elements=(f"query:{name}",),
+    )  # fmt: skip
+    pages = write_pages(
+        rich.model_copy(
+            update={
+                "performance": rich.performance.model_copy(update={"measurements": (stopped,)}),
+                "design": rich.design.model_copy(update={"requirements": (requirement,)}),
+            }
+        )
+    )
+    text = "".join(pages.values())
+    assert "30,000" not in text and "30000" not in text
+    page = pages["docs/operations/performance-tuning.md"]
+    assert "**✗ failed**: 57014 canceling statement" in page
+    row = next(x for x in pages["docs/architecture/database.md"].splitlines() if "| R-9 |" in x)
+    assert "**failed**" in row
