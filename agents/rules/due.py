@@ -47,7 +47,7 @@ _NEUTRAL = frozenset(
     a an the all any every each of and or then for at to from on by in is are be been being was
     were has have had will must shall should may can we it they them this these its their
     our data record row entry entries table keep kept keeping retain retained retention store
-    stored hold held preserve preserved period afterwards thereafter later old older age ago than
+    stored preserve preserved period afterwards thereafter later old older age ago than
     more after counted calculated starting automatically permanently irrevocably finally latest
     no longer least most job batch nightly system database gdpr law tax bookkeeping legally required
     requirement statutory policy obligation duty reasons due date time year month day week hour
@@ -137,7 +137,9 @@ def read_due(text: str, vocabulary: Vocabulary) -> Due:
 def found_only_names(words: str, vocabulary: Vocabulary) -> bool:
     """True for "except invoices": a list of relations and nothing else."""
     mentions = vocabulary.mentions(words)
-    return bool(mentions) and not left_over(words, vocabulary)
+    for mention in reversed(mentions):
+        words = words[: mention.start] + words[mention.end :]
+    return bool(mentions) and not re.sub(r"\b(?:and|or|the|all|for|their|our)\b|\W", "", words)
 
 
 def left_over(text: str, vocabulary: Vocabulary) -> str:
@@ -271,6 +273,7 @@ def predicate(draft: Draft, words: str, *, negated: bool = False) -> str | None:
     if re.search(r"\bnot\b", lowered):
         negated = not negated
         lowered = re.sub(r"\bnot\b", " ", lowered)
+    lowered = re.sub(rf"\b(?:{draft.name}|{draft.key})\b".replace("_", " "), " ", lowered)
     said = [" ".join(part.split()) for part in re.split(r"\bor\b|[,/]", lowered) if part.strip()]
     choices = []
     for column in draft.columns.values():

@@ -56,6 +56,8 @@ def read_retention(book: Book, vocabulary: Vocabulary, statement: Statement) -> 
     strong = statement.role == "retention"
     if not strong and statement.role not in _ROLES:
         return False
+    if find_duration(text) is None and _EXCEPTION.search(text) and not _FOREVER.search(text):
+        _withdraw(book, vocabulary, statement, strong)
     if not _WORDS.search(text) and not (strong and statement.cells):
         return False
     if re.search(r"(?i)\bbackups?\b", text):
@@ -76,6 +78,45 @@ def read_retention(book: Book, vocabulary: Vocabulary, statement: Statement) -> 
     if statement.beyond:
         statement.elements.clear()
     return read
+
+
+_EXCEPTION = re.compile(
+    r"\b(?:(?:does|do|shall|must) not apply|exempt\w*|exceptions?|(?:not|never) (?:be )?"
+    r"(?:deleted|removed|purged|erased|anonymi[sz]ed)|(?:legal|litigation) hold|on hold|"
+    r"(?:stay|remain)s?\b)",
+    re.I,
+)
+
+
+def _withdraw(book: Book, vocabulary: Vocabulary, statement: Statement, strong: bool) -> None:
+    """ "This does not apply to members on hold": nothing is removed until that is understood."""
+    named = {m.key for m in vocabulary.mentions(statement.text)}
+    for draft in book.drafts.values():
+        known = draft.retention
+        if known is None or known.action == "keep" or known.source is None:
+            continue
+        near = statement.block <= known.source.line <= statement.line
+        if not near and not (strong and draft.key in named):
+            continue
+        draft.retention = known.model_copy(
+            update={"action": "keep", "clock_column": None, "assumed": True}
+        )
+        book.ask(
+            f"Line {statement.line}: '{statement.source.quote}'. Which rows of {draft.name} does "
+            f"line {known.source.line} not remove?",
+            f"retention:{draft.name}", source=statement.source,
+            default=f"Nothing of {draft.name} is removed.",
+        )  # fmt: skip
+        for other in book.statements:
+            if f"retention:{draft.name}" in other.elements and other.line == known.source.line:
+                other.beyond = True
+                other.elements.clear()
+                book.unread.append(
+                    Unread(
+                        line=other.line, text=other.text[:200],
+                        reason=f"line {statement.line} makes an exception that is not understood",
+                    )
+                )  # fmt: skip
 
 
 _ROLES = frozenset("privacy data rules quality requirements recovery other volume".split())

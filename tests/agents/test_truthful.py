@@ -53,6 +53,9 @@ def kept(design: Any, relation: str, words: str) -> None:
         ("The loans of deleted members are deleted after 2 years.", "members"),
         ("Loans are deleted after 2 years; not those of good members.", "loans"),
         ("Archived contracts are deleted after 2 years.", "contracts"),
+        ("Loans are deleted 2 years after return unless the member is on hold.", "loans"),
+        ("Members are deleted 2 years after last login. This does not apply to members of a club.",
+         "members"),
     ],
 )  # fmt: skip
 def test_what_is_not_understood_removes_nothing(read: Any, text: str, relation: str) -> None:
@@ -84,6 +87,8 @@ def test_the_question_quotes_the_line(read: Any) -> None:
          "reservations", "reserved_at", "status <> 'expired'"),
         ("Reservations are deleted 90 days after reservation only if they are expired.",
          "reservations", "reserved_at", "status <> 'expired'"),
+        ("Members: 2 years after last login, then deleted, except members on hold.",
+         "members", "last_login_at", "legal_hold IS TRUE"),
         ("Loans are deleted 2 years after they are returned.", "loans", "returned_on", None),
         ("Returned loans are deleted after 2 years.", "loans", "returned_on", None),
         ("Loans are deleted 1 year after return.", "loans", "returned_on", None),
