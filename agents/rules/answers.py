@@ -45,6 +45,7 @@ _CONDITION = re.compile(
 _IF = re.compile(r"\b(?:if|unless|provided that)\b", re.I)
 _PICKS = re.compile(
     r"\b(?:that|which|who) (?:\w+ )?(?:have|has|are|is|were|was|had|need|needs|\w+ed)\b|\bwhose\b|"
+    r"\b(?:free|available|vacant|unpaid|unused|unassigned|unread|overdue)\b|"
     r"\b(?:have|has|with) no\b|\b(?:below|without|more than|less than|fewer than|older than)\b",
     re.I,
 )

@@ -32,7 +32,7 @@ _ASKS = re.compile(
     r"\b(?:future|past|unique|must|should|shall|regardless|case|between|format|pattern|regex|"
     r"starts? with|ends? with|begins? with|multiple of|negative|positive|greater|required|"
     r"mandatory|immutable|unchanged|changes?|changed|validated|computed|calculated|derived|"
-    r"increment\w*|encrypted|hashed|references?|default)\b|[<>=≥≤]|(?<![\w.])\d", re.I,
+    r"capitali[sz]ed|trimmed|read[- ]only|append[- ]only|unchangeable|increment\w*|encrypted|hashed|references?|default)\b|[<>=≥≤]|(?<![\w.])\d", re.I,
 )  # fmt: skip
 _STANDARD = re.compile(r"\b(?:ISO|RFC|IEC|EN|DIN|IETF BCP)[ -]?\d[\d-]*|\bE\.164", re.I)
 _CLOCK = re.compile(
@@ -143,7 +143,8 @@ def _unread_clauses(book: Book, vocabulary: Vocabulary, statement: Statement) ->
     if statement.kind != "relationship" or "; " not in statement.text:
         return
     for clause in statement.text.split("; ")[1:]:
-        if clause in statement.understood or vocabulary.mentions(clause):
+        rule = _RULE.search(clause) or re.search(r"\bmust\b", clause)
+        if clause in statement.understood or (vocabulary.mentions(clause) and not rule):
             continue
         book.unread.append(
             Unread(line=statement.line, text=clause[:200], reason="no fact found")

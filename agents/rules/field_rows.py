@@ -69,11 +69,14 @@ def _row(book: Book, item: RawField, known: Known) -> Iterator[FieldFact]:
             before = len(fact.notes)
             head, _, tail = type_text.partition("(")
             of_head = stated_type(head)
-            if of_head is not None:
+            sized = re.match(r"([^()]{1,40}\([\d, ]{1,12}\))\s*[,;]\s*(.*)$", type_text)
+            if sized and (of_size := stated_type(sized[1])) is not None:
+                fact.type, type_text = of_size, sized[2]
+            elif of_head is not None:
                 fact.type = of_head
                 type_text = tail.rstrip(")")
             read_modifiers(type_text, fact, known)
-            if len(fact.notes) > before:
+            if len(fact.notes) > before and not (fact.type or fact.values or fact.references):
                 del fact.notes[before:]
                 book.assume(
                     f"The type {type_text[:60]!r} of {fact.name!r} (line {item.line}) is taken "

@@ -266,7 +266,18 @@ def read_modifiers(text: str, fact: FieldFact, known: Known) -> None:
         left = [chunk for chunk in left if not read_entity(chunk, fact, known)]
         if fact.nullable is None and any(is_for_some(chunk) for chunk in left):
             fact.nullable = True
-        fact.notes.extend([group.strip()] if len(left) == len(chunks) else left)
+        whole = len(left) == len(chunks) and not all(_RULE_START.match(c) for c in left[1:])
+        fact.notes.extend([group.strip()] if whole else left)
+
+
+_RULE_START = re.compile(
+    r"(?:not|no|never|must|may not|cannot|at most|at least|after|before|up to|only|always|unique|"
+    r"greater|less|more|between|within)\b", re.I,
+)  # fmt: skip
+_CORE_TYPE = re.compile(
+    r"(?:text|string|varchar|char|integer|int|number|decimal|numeric|date|time|timestamp|boolean|"
+    r"bool|money|json|jsonb|uuid)\b", re.I,
+)  # fmt: skip
 
 
 def _value(text: str) -> str:
@@ -274,6 +285,10 @@ def _value(text: str) -> str:
 
 
 def _are_values(chunks: list[str]) -> bool:
+    if any(_RULE_START.match(c) for c in chunks):
+        return False
+    if len(chunks) == 2 and _CORE_TYPE.match(chunks[0]):
+        return False  # "text, capitalised" is a type and a rule
     return all(
         len(c.split()) <= 3 and len(c) <= 40 and not _VERB.search(c) and re.match(r"[\w`'\"“+-]", c)
         for c in chunks

@@ -18,6 +18,7 @@ _LATER = frozenset(
     returned approved rejected read revoked archived published verified finished refunded
     withdrawn discharged terminated deactivated accepted answered solved signed captured received
     dispensed expired confirmed redeemed left last anonymised anonymized processed waived ready
+    fixed repaired settled rescheduled decommissioned sold retired unlocked lifted granted denied
     reopened renewed replaced released acknowledged handled signed_off
     """.split()
 )

@@ -74,8 +74,8 @@ _FLAGS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
          r"obligatorio|pflicht|erforderlich|not optional|compulsory)", "required"),
         (r"(?:optional(?:ly)?|nullable|null|may be (?:empty|null|blank|missing)|can be (?:empty|"
          r"null|"
-         r"blank)|not required|if known|if any|empty allowed|opcional|if applicable|"
-         r"optional because .*|optional[:.] .*|if given|when known)", "optional"),
+         r"blank)|not required|(?:only )?if known|if any|empty allowed|opcional|if applicable|"
+         r"optional because .*|optional[:.] .*|(?:only )?if given|when known)", "optional"),
         (r"(?:auto[- ]?(?:increment|generated?|incrementing)|identity|generated|autoincrement|"
          r"serial|"
          r"surrogate(?: key)?)", "identity"),

@@ -235,3 +235,24 @@ def test_a_query_that_does_less_is_no_answer(read: Any, line: str) -> None:
     assert requirement(design, "FR-2").elements == ()
     assert line in unread(design)
     assert len(design.workload) == 1
+
+
+def test_a_type_with_a_rule_is_no_closed_set(read: Any) -> None:
+    design = read(
+        "# B\n## Data\n### Bike\n| Field | Type | Required | Notes |\n|---|---|---|---|\n"
+        "| frame | text, not blank | yes | |\n| name | text(40), capitalised | yes | |\n"
+        "| started | timestamp | yes | |\n"
+        "| ended | timestamp | no | not before started, at most 30 days later |\n"
+    )
+    found = columns(design, "bikes")
+    assert not found["frame"].values and not found["name"].values
+    assert found["name"].type == "character varying(40)"
+    assert "not blank" in unread(design) and "at most 30 days later" in unread(design)
+
+
+def test_a_rule_behind_a_semicolon_is_not_lost(read: Any) -> None:
+    design = read(
+        "# B\n## Data\n- **Bike**: frame\n- **Station**: name, capacity\n\n"
+        "A station has many bikes; the capacity of a station must not be exceeded.\n"
+    )
+    assert "must not be exceeded" in unread(design)
