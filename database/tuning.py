@@ -225,17 +225,20 @@ class _Tuner:
         self.indexes.drop(name)
         gain = 1 - after / case.now_ms if case.now_ms else 0.0
         change = f"{gain:.0%} faster" if gain >= 0 else f"{-gain:.0%} slower"
+        if abs(gain) < 0.005:
+            change = "no faster"
         reason = change if used else "the plan does not use it"
         stopped = case.now_ms >= self._limit_ms
         if stopped:
             reason += f" (without it the query was stopped after {case.now_ms / 1000:g} s)"
-        if used and gain < GAIN:
+        if used and 0.005 <= gain < GAIN:
             reason += f", which is less than the {GAIN:.0%} that an index must bring"
         trial = IndexTrial(
             relation=relation.name, index=candidate.index, ddl=statement.sql,
             query=case.query.name, before_ms=round(case.now_ms, 4), after_ms=round(after, 4),
             size_bytes=size, build_seconds=round(seconds, 3), used=used, kept=False, reason=reason,
             before_stopped=stopped, after_stopped=after >= self._limit_ms,
+            blocks=round(case.blocks, 1) if used and math.isfinite(case.blocks) else None,
         )  # fmt: skip
         self.trials[name, case.query.name] = trial
         self.report(

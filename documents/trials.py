@@ -107,6 +107,9 @@ def _instead(dossier: Dossier, trial: IndexTrial, kept: IndexTrial) -> Md:
         words.append("faster")
     if kept.size_bytes < trial.size_bytes:
         words.append("smaller")
-    figures = f"{milliseconds(kept.after_ms)}, {size(kept.size_bytes)}"
-    better = " and ".join(words)
-    return Md(f"{code(name)} was kept: {better + ', ' if better else ''}{figures}")
+    figures = [milliseconds(kept.after_ms), size(kept.size_bytes)]
+    if kept.blocks is not None and trial.blocks is not None and kept.blocks < trial.blocks:
+        words.append("reads less")
+        figures.append(f"{kept.blocks:,.0f} against {trial.blocks:,.0f} blocks")
+    better = ", ".join(words)
+    return Md(f"{code(name)} was kept: {f'{better} ' if better else ''}({', '.join(figures)})")

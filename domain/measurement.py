@@ -53,7 +53,8 @@ class QueryMeasurement(Value):
 class IndexTrial(Value):
     """One candidate index, really built, measured and kept or dropped.
 
-    A time that is `stopped` is the limit at which the server ended the query.
+    A time that is `stopped` is the limit at which the server ended the query. `blocks` are those
+    that an execution with the index touched, on average (None where that was not counted).
     """
 
     relation: str
@@ -69,6 +70,7 @@ class IndexTrial(Value):
     reason: str
     before_stopped: bool = False
     after_stopped: bool = False
+    blocks: float | None = None
 
 
 class TuningReport(Value):

@@ -164,8 +164,16 @@ def _trial(rich: Dossier, name: str, **more: object) -> IndexTrial:
 def _tuned(rich: Dossier, *stated: str) -> Dossier:
     """A dossier with three trials and a record of tuning for each count that is stated."""
     trials = (
-        _trial(rich, "ix_a", kept=False, reason="97% faster", after_ms=1, size_bytes=9_000_000),
-        _trial(rich, "ix_b", reason="98% faster", before_stopped=True, before_ms=5000),
+        _trial(
+            rich,
+            "ix_a",
+            kept=False,
+            reason="97% faster",
+            after_ms=1,
+            size_bytes=9_000_000,
+            blocks=179.2,
+        ),
+        _trial(rich, "ix_b", reason="98% faster", before_stopped=True, before_ms=5000, blocks=35),
         _trial(rich, "ix_a", kept=False, used=False, reason="the plan does not use it"),
     )
     step = next(record for record in rich.records if record.step == "index_tuning")
@@ -193,7 +201,8 @@ def test_each_trial_stands_under_the_record_of_its_round(rich: Dossier) -> None:
     assert "CREATE INDEX ix_b" in first and "CREATE INDEX ix_b" not in second
     assert "stopped after 5 s" in first
     assert "≥ " in first
-    assert "dropped: 97% faster; `ix_b` was kept: smaller" in first
+    assert "dropped: 97% faster; `ix_b` was kept: smaller, reads less" in first
+    assert "35 against 179 blocks" in first
     assert "dropped: the plan does not use it |" in second
 
 
