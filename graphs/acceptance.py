@@ -131,6 +131,13 @@ def _performance(seen: Seen) -> tuple[Verdict, str]:
         )
         if asked:
             return "not proved", "No query with an SLA was measured."
+        elsewhere = [
+            requirement.id
+            for requirement in (seen.design.requirements if seen.design else ())
+            if requirement.kind == "sla" or states_latency(requirement.text)
+        ]
+        if elsewhere:
+            return "not proved", f"No query was measured for {_names(elsewhere)}."
         return "not proved", "No SLA was found in the PRD; the times measured are in the report."
     closest = max(with_sla, key=_share)
     where = seen.performance.server

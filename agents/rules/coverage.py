@@ -32,7 +32,8 @@ _ASKS = re.compile(
     r"\b(?:future|past|unique|must|should|shall|regardless|case|between|format|pattern|regex|"
     r"starts? with|ends? with|begins? with|multiple of|negative|positive|greater|required|"
     r"mandatory|immutable|unchanged|changes?|changed|validated|computed|calculated|derived|"
-    r"capitali[sz]ed|trimmed|read[- ]only|append[- ]only|unchangeable|increment\w*|encrypted|hashed|references?|default)\b|[<>=≥≤]|(?<![\w.])\d", re.I,
+    r"capitali[sz]ed|trimmed|read[- ]only|append[- ]only|unchangeable|"
+    r"increment\w*|encrypted|hashed|references?|default)\b|[<>=≥≤]|(?<![\w.])\d", re.I,
 )  # fmt: skip
 _STANDARD = re.compile(r"\b(?:ISO|RFC|IEC|EN|DIN|IETF BCP)[ -]?\d[\d-]*|\bE\.164", re.I)
 _CLOCK = re.compile(

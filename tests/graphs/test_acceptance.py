@@ -145,6 +145,14 @@ def test_a_response_time_that_was_not_read_is_not_proved(
     assert "line 9" in found.reason
 
 
+def test_a_stated_response_time_is_named_where_nothing_was_measured_for_it() -> None:
+    page = requirement("relation:notes", id="R-7", kind="sla", about_data=False)
+    report = PerformanceReport(server="18", measurements=(timed(),))
+    criteria = judge(seen(design=design(requirements=(page,)), performance=report))
+    found = next(criterion for criterion in criteria if criterion.id == "performance")
+    assert found.verdict == "not proved" and "R-7" in found.reason
+
+
 def test_an_sla_that_no_query_stands_for_is_not_proved() -> None:
     lost = requirement("relation:notes", id="SLA-9", kind="sla")
     requirements = (requirement("relation:notes"), lost)
