@@ -147,9 +147,7 @@ def _unread_clauses(book: Book, vocabulary: Vocabulary, statement: Statement) ->
         rule = _RULE.search(clause) or re.search(r"\bmust\b", clause)
         if clause in statement.understood or (vocabulary.mentions(clause) and not rule):
             continue
-        book.unread.append(
-            Unread(line=statement.line, text=clause[:200], reason="no fact found")
-        )
+        book.unread.append(Unread(line=statement.line, text=clause[:200], reason="no fact found"))
 
 
 def _unread_latency(book: Book, statement: Statement) -> None:
@@ -229,9 +227,7 @@ def _weigh(book: Book, vocabulary: Vocabulary, statement: Statement) -> None:
         statement.elements.extend(kept)
         statement.kind = "access" if statement.kind == "other" else statement.kind
         return
-    book.unread.append(
-        Unread(line=statement.line, text=text[:200], reason=why_unserved(text))
-    )
+    book.unread.append(Unread(line=statement.line, text=text[:200], reason=why_unserved(text)))
 
 
 def _unread(book: Book, vocabulary: Vocabulary, statement: Statement) -> None:

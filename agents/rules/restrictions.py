@@ -35,9 +35,7 @@ _HARMLESS = re.compile(
 def clauses(text: str) -> list[str]:
     """The clauses of a sentence about rights; a comma in parentheses parts nothing."""
     hidden = _PARENS.sub(lambda m: re.sub(r"[,;.]", "\x00", m[0]), text)
-    return [
-        part.replace("\x00", ",") for part in re.split(r"[;.]|,\s*(?=\w+s?\b (?!and))", hidden)
-    ]
+    return [part.replace("\x00", ",") for part in re.split(r"[;.]|,\s*(?=\w+s?\b (?!and))", hidden)]
 
 
 def restricted(book: Book, vocabulary: Vocabulary, text: str) -> dict[str, str]:

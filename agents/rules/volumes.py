@@ -36,7 +36,8 @@ _HORIZON = re.compile(
 _ORDINAL = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
 _FRACTION = re.compile(
     r"\b(?:one|1) in (\w+) (?:of )?(?:all |the |our )*(?=[a-z])|"
-    r"(\d{1,3}(?:\.\d+)?)\s?(?:%|percent) of (?:all |the |our )*(?=[a-z])", re.I
+    r"(\d{1,3}(?:\.\d+)?)\s?(?:%|percent) of (?:all |the |our )*(?=[a-z])",
+    re.I,
 )
 _GROWTH = re.compile(
     r"(?:\b(?:grow\w*|increas\w*|ris(?:es|ing))\b[^.;|\d]{0,20}|"

@@ -196,7 +196,8 @@ def read_access(book: Book, vocabulary: Vocabulary, statement: Statement) -> boo
         return False
     if re.search(
         r"(?i)\b(?:must not|cannot|never|nobody|unless|export|print\w*|notif\w+|reminds?|"
-        r"reminders?)\b", text,
+        r"reminders?)\b",
+        text,
     ):
         return False
     query = _query(book, vocabulary, statement, text, None)
