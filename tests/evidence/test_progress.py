@@ -25,7 +25,7 @@ def test_the_five_steps_are_ticked_by_their_records(workspace: Workspace) -> Non
     ledger.append("migrate", "Failed half-way.", "failed")
     ledger.append("rollback", "As before.", "passed")
     ledger.begin("migrate")
-    ledger.append("migrate", "Up, down, up.", "passed", facts={"rows": 200, "head": "abc"})
+    ledger.append("migrate", "Up, down, up.", "passed", facts={"rows": 200, "head": "no number"})
     ledger.append("optimize", "One SLA missed.", "failed", facts={"p95_ms": 12.5})
     ledger.append("manage_data", "RPO", "passed")
     ledger.append("manage_data", "Not drilled on 15.", "not_proved")
@@ -38,7 +38,7 @@ def test_the_five_steps_are_ticked_by_their_records(workspace: Workspace) -> Non
     assert "- [ ] **Documentation**\n" in page
     assert "- migrate, pass 1: Failed half-way. (failed, E-0003)" in page
     assert "| optimize | p95_ms | 12.5 | E-0006 |" in page
-    assert "| migrate | rows | 200 | E-0005 |" in page and "abc" not in page
+    assert "| migrate | rows | 200 | E-0005 |" in page and "no number" not in page
 
 
 def test_the_head_and_the_page_are_pinned(workspace: Workspace) -> None:
